@@ -1,0 +1,9 @@
+//! Boxes, annotations, detections, datasets and metrics: plain data and functions on it.
+//!
+//! Knows nothing of files' places, tables, stages or runs. Boxes are `xyxy` in continuous pixels, counted from 0.
+
+mod annotation;
+mod boxes;
+
+pub use annotation::{AnnotatedImage, Annotation, Dataset, Detection, Detections, Image, ImageDetections, Source};
+pub use boxes::BoundingBox;

@@ -1,0 +1,132 @@
+//! What happens in a run. The progress display, `--format json`, the journal and the page's timeline all read these.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::stage::Progress;
+
+/// An event and when it was.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Moment {
+    /// Milliseconds since 1970 (UTC).
+    pub at: u64,
+    /// What happened.
+    pub what: Event,
+}
+
+/// Something that happened in a run. `stage` is always the node's full name in the plan.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub enum Event {
+    /// The run begins.
+    RunStarted {
+        /// Its id.
+        run: String,
+        /// The pipelines' names.
+        pipelines: Vec<String>,
+        /// How many stages the plan has.
+        stages: usize,
+    },
+    /// The store had the outputs.
+    StageCached {
+        /// The stage.
+        stage: String,
+        /// Its key.
+        key: String,
+    },
+    /// Another run is making these outputs; this one waits for them.
+    StageWaiting {
+        /// The stage.
+        stage: String,
+        /// Its key.
+        key: String,
+    },
+    /// The work begins.
+    StageStarted {
+        /// The stage.
+        stage: String,
+        /// Its kind.
+        kind: String,
+        /// Its key.
+        key: String,
+        /// Why it was not cached, for people.
+        reason: String,
+    },
+    /// How far it is.
+    StageProgress {
+        /// The stage.
+        stage: String,
+        /// How far.
+        progress: Progress,
+    },
+    /// A line of its log.
+    StageLog {
+        /// The stage.
+        stage: String,
+        /// The line.
+        line: String,
+    },
+    /// Done and in the store.
+    StageFinished {
+        /// The stage.
+        stage: String,
+        /// Its key.
+        key: String,
+        /// How long it took.
+        seconds: f64,
+        /// Its figures.
+        metrics: BTreeMap<String, f64>,
+        /// What a person should know.
+        notes: Vec<String>,
+        /// Digests of the outputs by name.
+        outputs: BTreeMap<String, String>,
+    },
+    /// It failed.
+    StageFailed {
+        /// The stage.
+        stage: String,
+        /// Why.
+        message: String,
+        /// What to try.
+        hints: Vec<String>,
+        /// Where the whole log is.
+        log: Option<String>,
+    },
+    /// A guard said stop before it.
+    StagePruned {
+        /// The stage.
+        stage: String,
+        /// The guard.
+        guard: String,
+    },
+    /// It cannot run, for something before it failed or the run was interrupted.
+    StageSkipped {
+        /// The stage.
+        stage: String,
+        /// What failed, or `interrupted`.
+        because: String,
+    },
+    /// The run ends.
+    RunFinished {
+        /// Stages by how they ended.
+        counts: Counts,
+        /// How long it took.
+        seconds: f64,
+    },
+}
+
+/// How the stages of a run ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Answered by the store.
+    pub cached: usize,
+    /// Run.
+    pub ran: usize,
+    /// Failed.
+    pub failed: usize,
+    /// Left out by a guard.
+    pub pruned: usize,
+    /// Not reached.
+    pub skipped: usize,
+}

@@ -1,0 +1,5 @@
+//! Doing a plan: events, the scheduler, executors, resources, the journal. Prints nothing, knows no kind by name.
+
+pub mod event;
+
+pub use event::{Event, Moment};

@@ -1,0 +1,11 @@
+//! The contract between the runner and the work: what a stage kind is and what a job is.
+//!
+//! Knows nothing of the command line, YAML or schedulers. A kind is either built in (a [`Stage`] that runs in this
+//! process) or served by a *provider*, a program that speaks the protocol of [`protocol`].
+
+mod job;
+mod kind;
+pub mod protocol;
+
+pub use job::{Input, Job, Outcome, Progress, Reporter, Silent, StageError};
+pub use kind::{ExternalInput, InputPort, KindInfo, OutputPort, Stage, params_schema};

@@ -1,0 +1,38 @@
+//! What a provider prints: one JSON object a line on stdout.
+//!
+//! `PROVIDER describe` prints one [`Description`]. `PROVIDER work` reads the path of a job folder from each line of
+//! stdin, does the job described by `job.json` in it, and prints [`Message`]s: any number of `progress` and `log`, then
+//! one `done` or `failed`. It ends when stdin closes. Its stderr goes to the job's log.
+
+use serde::{Deserialize, Serialize};
+
+use super::{KindInfo, Outcome, Progress, StageError};
+
+/// Version of the protocol and of `job.json`.
+pub const FORMAT: u32 = 1;
+
+/// What `PROVIDER describe` prints.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Description {
+    /// [`FORMAT`].
+    pub format: u32,
+    /// The kinds it serves.
+    pub kinds: Vec<KindInfo>,
+}
+
+/// What a worker says about its job.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub enum Message {
+    /// How far it is.
+    Progress(Progress),
+    /// A line for the log.
+    Log {
+        /// The line.
+        line: String,
+    },
+    /// The outputs are written.
+    Done(Outcome),
+    /// The job failed; the worker goes on.
+    Failed(StageError),
+}
