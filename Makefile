@@ -1,0 +1,29 @@
+# `make demo` and `make test` work alone on a bare Linux x86_64 machine with Rust, python3 with pip, a C++ compiler and make.
+
+CARGO ?= cargo
+PYTHON ?= python3
+
+.PHONY: demo test check libtorch weights tools build clean
+
+demo: build ## trains and compares on the embedded dataset
+	target/release/asm-pipe run pipelines/topk_v3.yaml
+
+build: libtorch weights ## both programs, optimised
+	$(CARGO) build --release --workspace
+
+test: check ## every check and test
+	$(CARGO) build --workspace
+	$(CARGO) test --workspace
+
+check: libtorch weights
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
+
+libtorch: tools ## .libtorch, unless LIBTORCH or LIBTORCH_USE_PYTORCH says where one is
+	@if [ -z "$$LIBTORCH$$LIBTORCH_USE_PYTORCH" ]; then $(PYTHON) setup/fetch.py libtorch .libtorch; fi
+
+weights: tools ## .weights: EfficientNet-Lite0, ImageNet
+	@$(PYTHON) setup/fetch.py weights .weights
+
+tools:
+	@sh setup/tools.sh "$(CARGO)" "$(PYTHON)"
