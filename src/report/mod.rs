@@ -1,1 +1,9 @@
-//! To be written.
+//! What people look at: rows of rounds, charts, the HTML page. Knows no scheduler, stage or store.
+
+pub mod chart;
+pub mod page;
+mod rounds;
+mod summary;
+
+pub use rounds::RoundRow;
+pub use summary::{SummaryRow, summarise};

@@ -1,0 +1,126 @@
+//! Stacked bars: how a whole divides, round by round.
+
+use plotters::coord::Shift;
+use plotters::prelude::*;
+
+use super::canvas::{Drawing, colour, frame, letters, render};
+use super::{ChartError, Picture};
+
+/// One part of every bar.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BarSegment {
+    /// Its name in the legend.
+    pub name: String,
+    /// Its height in each bar.
+    pub values: Vec<f64>,
+}
+
+/// A chart of stacked bars.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StackedBars {
+    /// What it shows.
+    pub title: String,
+    /// What is across.
+    pub x_label: String,
+    /// What is up, with its unit.
+    pub y_label: String,
+    /// A label for each bar.
+    pub bars: Vec<String>,
+    /// The parts, from the bottom up.
+    pub segments: Vec<BarSegment>,
+}
+
+impl StackedBars {
+    /// Draws it.
+    ///
+    /// # Errors
+    /// When the drawing library does.
+    pub fn picture(&self) -> Result<Picture, ChartError> {
+        render(self)
+    }
+}
+
+impl Drawing for StackedBars {
+    fn title(&self) -> &str {
+        &self.title
+    }
+
+    fn draw<B: DrawingBackend>(&self, area: &DrawingArea<B, Shift>, scale: u32) -> Result<(), DrawingAreaErrorKind<B::ErrorType>> {
+        let longest = self.segments.iter().map(|segment| segment.name.chars().count()).max().unwrap_or(0) as u32;
+        let (plot, legend) = frame(area, &self.title, (50 + 8 * longest).clamp(110, 260), scale)?;
+        let sums = (0..self.bars.len()).map(|bar| self.segments.iter().filter_map(|s| s.values.get(bar)).sum::<f64>());
+        let top = sums.fold(0.0, f64::max);
+        let top = if top > 0.0 { top * 1.05 } else { 1.0 };
+        let bars = self.bars.len().max(1);
+        let mut chart = ChartBuilder::on(&plot)
+            .margin(8 * scale)
+            .x_label_area_size(46 * scale)
+            .y_label_area_size(64 * scale)
+            .build_cartesian_2d(0.0..bars as f64, 0.0..top)?;
+        let decimals = if top < 2.0 { 2 } else { 0 };
+        chart
+            .configure_mesh()
+            .disable_x_mesh()
+            .light_line_style(TRANSPARENT)
+            .bold_line_style(RGBColor(225, 225, 225).stroke_width(scale))
+            .axis_style(RGBColor(90, 90, 90).stroke_width(scale))
+            .x_desc(self.x_label.as_str())
+            .y_desc(self.y_label.as_str())
+            .axis_desc_style(letters(14, scale))
+            .label_style(letters(12, scale))
+            .x_labels(0)
+            .y_labels(8)
+            .y_label_formatter(&|y| format!("{y:.decimals$}"))
+            .draw()?;
+        let every = bars.div_ceil(16);
+        for (bar, label) in self.bars.iter().enumerate() {
+            let (left, right) = (bar as f64 + 0.15, bar as f64 + 0.85);
+            let mut base = 0.0;
+            for (index, segment) in self.segments.iter().enumerate() {
+                let value = segment.values.get(bar).copied().unwrap_or(0.0);
+                let corners = [(left, base), (right, base + value)];
+                chart.draw_series(std::iter::once(Rectangle::new(corners, colour(index).mix(0.9).filled())))?;
+                base += value;
+            }
+            if bar % every == 0 {
+                let (x, y) = chart.backend_coord(&(bar as f64 + 0.5, 0.0));
+                let style = letters(12, scale);
+                let (width, _) = area.estimate_text_size(label, &style)?;
+                let at = (x - width as i32 / 2, y + (7 * scale) as i32);
+                area.draw(&Text::new(label.clone(), at, style))?;
+            }
+        }
+        let (columns, rows) = legend.get_pixel_range();
+        for (place, (index, segment)) in self.segments.iter().enumerate().rev().enumerate() {
+            let (left, y) = (columns.start + (8 * scale) as i32, rows.start + ((18 + 22 * place as u32) * scale) as i32);
+            let half = (6 * scale) as i32;
+            area.draw(&Rectangle::new([(left, y - half), (left + 2 * half, y + half)], colour(index).mix(0.9).filled()))?;
+            let at = (left + 2 * half + (6 * scale) as i32, y - (7 * scale) as i32);
+            area.draw(&Text::new(segment.name.clone(), at, letters(13, scale)))?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bars_name_their_segments_and_rounds() {
+        let chart = StackedBars {
+            title: "Who drew the boxes".to_owned(),
+            x_label: "round".to_owned(),
+            y_label: "share of boxes".to_owned(),
+            bars: vec!["1".to_owned(), "2".to_owned()],
+            segments: vec![
+                BarSegment { name: "model (SL)".to_owned(), values: vec![0.25, 0.5] },
+                BarSegment { name: "annotator (AL)".to_owned(), values: vec![0.75, 0.5] },
+            ],
+        };
+        let svg = chart.picture().unwrap().svg;
+        for word in ["Who drew the boxes", "model (SL)", "annotator (AL)", "share of boxes"] {
+            assert!(svg.contains(word), "{word}");
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! From a drawing to SVG and PNG.
+
+use std::sync::Once;
+
+use plotters::coord::Shift;
+use plotters::prelude::*;
+use plotters::style::register_font;
+
+/// Width in CSS pixels; the PNG has twice as many.
+const WIDTH: u32 = 760;
+/// Height in CSS pixels.
+const HEIGHT: u32 = 440;
+const PNG_SCALE: u32 = 2;
+
+/// A chart in both formats.
+#[derive(Clone, Debug)]
+pub struct Picture {
+    /// An SVG document.
+    pub svg: String,
+    /// A PNG file's bytes.
+    pub png: Vec<u8>,
+}
+
+/// A chart that could not be drawn.
+#[derive(Debug, thiserror::Error)]
+#[error("could not draw the chart `{title}`: {cause}")]
+pub struct ChartError {
+    /// The chart's title.
+    pub title: String,
+    /// What the drawing library says.
+    pub cause: String,
+}
+
+/// Something that can be drawn at any scale. Lengths inside are CSS pixels times `scale`.
+pub(super) trait Drawing {
+    fn title(&self) -> &str;
+    fn draw<B: DrawingBackend>(&self, area: &DrawingArea<B, Shift>, scale: u32) -> Result<(), DrawingAreaErrorKind<B::ErrorType>>;
+}
+
+pub(super) fn render(drawing: &impl Drawing) -> Result<Picture, ChartError> {
+    static FONT: Once = Once::new();
+    FONT.call_once(|| {
+        let letters = include_bytes!("../../../assets/DejaVuSans-Latin.ttf");
+        let registered = register_font("sans-serif", FontStyle::Normal, letters);
+        debug_assert!(registered.is_ok(), "the built-in font is a font");
+    });
+    let failed = |cause: String| ChartError { title: drawing.title().to_owned(), cause };
+    let mut svg = String::new();
+    {
+        let area = SVGBackend::with_string(&mut svg, (WIDTH, HEIGHT)).into_drawing_area();
+        area.fill(&WHITE).map_err(|e| failed(e.to_string()))?;
+        drawing.draw(&area, 1).map_err(|e| failed(e.to_string()))?;
+        area.present().map_err(|e| failed(e.to_string()))?;
+    }
+    let (width, height) = (WIDTH * PNG_SCALE, HEIGHT * PNG_SCALE);
+    let mut pixels = vec![255_u8; (width * height * 3) as usize];
+    {
+        let area = BitMapBackend::with_buffer(&mut pixels, (width, height)).into_drawing_area();
+        area.fill(&WHITE).map_err(|e| failed(e.to_string()))?;
+        drawing.draw(&area, PNG_SCALE).map_err(|e| failed(e.to_string()))?;
+        area.present().map_err(|e| failed(e.to_string()))?;
+    }
+    let mut png = Vec::new();
+    let encoder = image::codecs::png::PngEncoder::new(&mut png);
+    image::ImageEncoder::write_image(encoder, &pixels, width, height, image::ExtendedColorType::Rgb8)
+        .map_err(|e| failed(e.to_string()))?;
+    Ok(Picture { svg, png })
+}
+
+/// The colour of the n-th series.
+pub(super) fn colour(index: usize) -> RGBColor {
+    const OKABE_ITO: [RGBColor; 8] = [
+        RGBColor(0, 114, 178),
+        RGBColor(213, 94, 0),
+        RGBColor(0, 158, 115),
+        RGBColor(204, 121, 167),
+        RGBColor(230, 159, 0),
+        RGBColor(86, 180, 233),
+        RGBColor(0, 0, 0),
+        RGBColor(120, 120, 60),
+    ];
+    OKABE_ITO[index % OKABE_ITO.len()]
+}
+
+/// Letters of a size in CSS pixels.
+pub(super) fn letters(size: u32, scale: u32) -> TextStyle<'static> {
+    ("sans-serif", size * scale).into_font().color(&RGBColor(34, 34, 34))
+}
+
+/// Puts the title on top and splits what is left into the plot and, to its right, the legend.
+pub(super) fn frame<B: DrawingBackend>(
+    area: &DrawingArea<B, Shift>,
+    title: &str,
+    legend_width: u32,
+    scale: u32,
+) -> Result<(DrawingArea<B, Shift>, DrawingArea<B, Shift>), DrawingAreaErrorKind<B::ErrorType>> {
+    let (head, body) = area.split_vertically(42 * scale);
+    head.draw(&Text::new(title.to_owned(), ((14 * scale) as i32, (14 * scale) as i32), letters(17, scale)))?;
+    let (width, _) = body.dim_in_pixel();
+    Ok(body.split_horizontally(width.saturating_sub(legend_width * scale)))
+}
+
+/// Draws the marker of the n-th series. `at` is a place in pixels from the whole picture's corner, as is `area`.
+pub(super) fn mark<B: DrawingBackend>(
+    area: &DrawingArea<B, Shift>,
+    index: usize,
+    at: (i32, i32),
+    scale: u32,
+) -> Result<(), DrawingAreaErrorKind<B::ErrorType>> {
+    let size = (4 * scale) as i32;
+    let fill = colour(index).filled();
+    match index % 4 {
+        0 => area.draw(&Circle::new(at, size, fill)),
+        1 => area.draw(&TriangleMarker::new(at, size + scale as i32, fill)),
+        2 => area.draw(&Rectangle::new([(at.0 - size, at.1 - size), (at.0 + size, at.1 + size)], fill)),
+        _ => area.draw(&Cross::new(at, size, colour(index).stroke_width(2 * scale))),
+    }
+}
