@@ -71,7 +71,10 @@ impl RoundRow {
         }
         table
             .numbers("annotation_seconds", rows.iter().map(|row| row.annotation_seconds))
-            .numbers("total_annotation_seconds", rows.iter().map(|row| row.total_annotation_seconds))
+            .numbers(
+                "total_annotation_seconds",
+                rows.iter().map(|row| row.total_annotation_seconds),
+            )
             .optional_numbers("seconds", of(|row| row.seconds))
             .finish()
     }

@@ -51,20 +51,28 @@ pub fn summarise(rows: &[RoundRow]) -> Vec<SummaryRow> {
         run.sort_by_key(|row| row.round);
     }
     let of_strategy = |strategy: &str| {
-        let seeds: Vec<&Vec<&RoundRow>> = runs.iter().filter(|((name, _), _)| *name == strategy).map(|(_, run)| run).collect();
+        let seeds: Vec<&Vec<&RoundRow>> = runs
+            .iter()
+            .filter(|((name, _), _)| *name == strategy)
+            .map(|(_, run)| run)
+            .collect();
         strategy_row(strategy, &seeds)
     };
     order.into_iter().map(of_strategy).collect()
 }
 
 fn strategy_row(strategy: &str, seeds: &[&Vec<&RoundRow>]) -> SummaryRow {
-    let first = |get: fn(&RoundRow) -> Option<f64>| seeds.iter().filter_map(|run| get(run.first()?)).collect::<Vec<_>>();
+    let first =
+        |get: fn(&RoundRow) -> Option<f64>| seeds.iter().filter_map(|run| get(run.first()?)).collect::<Vec<_>>();
     let last = |get: fn(&RoundRow) -> Option<f64>| seeds.iter().filter_map(|run| get(run.last()?)).collect::<Vec<_>>();
     let sum = |get: fn(&RoundRow) -> f64| {
         let sums: Vec<f64> = seeds.iter().map(|run| run.iter().map(|row| get(row)).sum()).collect();
         mean(&sums).unwrap_or(0.0)
     };
-    let seconds: Option<Vec<f64>> = seeds.iter().map(|run| run.iter().map(|row| row.seconds).sum()).collect();
+    let seconds: Option<Vec<f64>> = seeds
+        .iter()
+        .map(|run| run.iter().map(|row| row.seconds).sum())
+        .collect();
     let finals = last(|row| row.ap50);
     SummaryRow {
         strategy: strategy.to_owned(),
@@ -125,15 +133,30 @@ mod tests {
     use super::*;
 
     fn row(strategy: &str, seed: i64, round: u32, ap50: f64, human_boxes: u32) -> RoundRow {
-        RoundRow { strategy: strategy.to_owned(), seed, round, ap50: Some(ap50), human_boxes, ..RoundRow::default() }
+        RoundRow {
+            strategy: strategy.to_owned(),
+            seed,
+            round,
+            ap50: Some(ap50),
+            human_boxes,
+            ..RoundRow::default()
+        }
     }
 
     #[test]
     fn a_strategy_is_summed_over_rounds_and_averaged_over_seeds() {
-        let rows =
-            [row("b", 0, 0, 0.4, 10), row("b", 0, 1, 0.6, 5), row("b", 1, 0, 0.5, 20), row("b", 1, 1, 0.8, 5), row("a", 0, 0, 0.1, 1)];
+        let rows = [
+            row("b", 0, 0, 0.4, 10),
+            row("b", 0, 1, 0.6, 5),
+            row("b", 1, 0, 0.5, 20),
+            row("b", 1, 1, 0.8, 5),
+            row("a", 0, 0, 0.1, 1),
+        ];
         let summary = summarise(&rows);
-        assert_eq!(summary.iter().map(|row| row.strategy.as_str()).collect::<Vec<_>>(), ["b", "a"]);
+        assert_eq!(
+            summary.iter().map(|row| row.strategy.as_str()).collect::<Vec<_>>(),
+            ["b", "a"]
+        );
         let b = &summary[0];
         assert_eq!((b.seeds, b.rounds, b.human_boxes), (2, 1.0, 20.0));
         assert!((b.initial_ap50.unwrap() - 0.45).abs() < 1e-12 && (b.final_ap50.unwrap() - 0.7).abs() < 1e-12);

@@ -45,8 +45,17 @@ impl Drawing for StackedBars {
         &self.title
     }
 
-    fn draw<B: DrawingBackend>(&self, area: &DrawingArea<B, Shift>, scale: u32) -> Result<(), DrawingAreaErrorKind<B::ErrorType>> {
-        let longest = self.segments.iter().map(|segment| segment.name.chars().count()).max().unwrap_or(0) as u32;
+    fn draw<B: DrawingBackend>(
+        &self,
+        area: &DrawingArea<B, Shift>,
+        scale: u32,
+    ) -> Result<(), DrawingAreaErrorKind<B::ErrorType>> {
+        let longest = self
+            .segments
+            .iter()
+            .map(|segment| segment.name.chars().count())
+            .max()
+            .unwrap_or(0) as u32;
         let (plot, legend) = frame(area, &self.title, (50 + 8 * longest).clamp(110, 260), scale)?;
         let sums = (0..self.bars.len()).map(|bar| self.segments.iter().filter_map(|s| s.values.get(bar)).sum::<f64>());
         let top = sums.fold(0.0, f64::max);
@@ -79,7 +88,10 @@ impl Drawing for StackedBars {
             for (index, segment) in self.segments.iter().enumerate() {
                 let value = segment.values.get(bar).copied().unwrap_or(0.0);
                 let corners = [(left, base), (right, base + value)];
-                chart.draw_series(std::iter::once(Rectangle::new(corners, colour(index).mix(0.9).filled())))?;
+                chart.draw_series(std::iter::once(Rectangle::new(
+                    corners,
+                    colour(index).mix(0.9).filled(),
+                )))?;
                 base += value;
             }
             if bar % every == 0 {
@@ -92,9 +104,15 @@ impl Drawing for StackedBars {
         }
         let (columns, rows) = legend.get_pixel_range();
         for (place, (index, segment)) in self.segments.iter().enumerate().rev().enumerate() {
-            let (left, y) = (columns.start + (8 * scale) as i32, rows.start + ((18 + 22 * place as u32) * scale) as i32);
+            let (left, y) = (
+                columns.start + (8 * scale) as i32,
+                rows.start + ((18 + 22 * place as u32) * scale) as i32,
+            );
             let half = (6 * scale) as i32;
-            area.draw(&Rectangle::new([(left, y - half), (left + 2 * half, y + half)], colour(index).mix(0.9).filled()))?;
+            area.draw(&Rectangle::new(
+                [(left, y - half), (left + 2 * half, y + half)],
+                colour(index).mix(0.9).filled(),
+            ))?;
             let at = (left + 2 * half + (6 * scale) as i32, y - (7 * scale) as i32);
             area.draw(&Text::new(segment.name.clone(), at, letters(13, scale)))?;
         }
@@ -114,8 +132,14 @@ mod tests {
             y_label: "share of boxes".to_owned(),
             bars: vec!["1".to_owned(), "2".to_owned()],
             segments: vec![
-                BarSegment { name: "model (SL)".to_owned(), values: vec![0.25, 0.5] },
-                BarSegment { name: "annotator (AL)".to_owned(), values: vec![0.75, 0.5] },
+                BarSegment {
+                    name: "model (SL)".to_owned(),
+                    values: vec![0.25, 0.5],
+                },
+                BarSegment {
+                    name: "annotator (AL)".to_owned(),
+                    values: vec![0.75, 0.5],
+                },
             ],
         };
         let svg = chart.picture().unwrap().svg;

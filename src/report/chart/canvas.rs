@@ -34,7 +34,11 @@ pub struct ChartError {
 /// Something that can be drawn at any scale. Lengths inside are CSS pixels times `scale`.
 pub(super) trait Drawing {
     fn title(&self) -> &str;
-    fn draw<B: DrawingBackend>(&self, area: &DrawingArea<B, Shift>, scale: u32) -> Result<(), DrawingAreaErrorKind<B::ErrorType>>;
+    fn draw<B: DrawingBackend>(
+        &self,
+        area: &DrawingArea<B, Shift>,
+        scale: u32,
+    ) -> Result<(), DrawingAreaErrorKind<B::ErrorType>>;
 }
 
 pub(super) fn render(drawing: &impl Drawing) -> Result<Picture, ChartError> {
@@ -44,7 +48,10 @@ pub(super) fn render(drawing: &impl Drawing) -> Result<Picture, ChartError> {
         let registered = register_font("sans-serif", FontStyle::Normal, letters);
         debug_assert!(registered.is_ok(), "the built-in font is a font");
     });
-    let failed = |cause: String| ChartError { title: drawing.title().to_owned(), cause };
+    let failed = |cause: String| ChartError {
+        title: drawing.title().to_owned(),
+        cause,
+    };
     let mut svg = String::new();
     {
         let area = SVGBackend::with_string(&mut svg, (WIDTH, HEIGHT)).into_drawing_area();
@@ -95,7 +102,11 @@ pub(super) fn frame<B: DrawingBackend>(
     scale: u32,
 ) -> Result<(DrawingArea<B, Shift>, DrawingArea<B, Shift>), DrawingAreaErrorKind<B::ErrorType>> {
     let (head, body) = area.split_vertically(42 * scale);
-    head.draw(&Text::new(title.to_owned(), ((14 * scale) as i32, (14 * scale) as i32), letters(17, scale)))?;
+    head.draw(&Text::new(
+        title.to_owned(),
+        ((14 * scale) as i32, (14 * scale) as i32),
+        letters(17, scale),
+    ))?;
     let (width, _) = body.dim_in_pixel();
     Ok(body.split_horizontally(width.saturating_sub(legend_width * scale)))
 }
@@ -112,7 +123,10 @@ pub(super) fn mark<B: DrawingBackend>(
     match index % 4 {
         0 => area.draw(&Circle::new(at, size, fill)),
         1 => area.draw(&TriangleMarker::new(at, size + scale as i32, fill)),
-        2 => area.draw(&Rectangle::new([(at.0 - size, at.1 - size), (at.0 + size, at.1 + size)], fill)),
+        2 => area.draw(&Rectangle::new(
+            [(at.0 - size, at.1 - size), (at.0 + size, at.1 + size)],
+            fill,
+        )),
         _ => area.draw(&Cross::new(at, size, colour(index).stroke_width(2 * scale))),
     }
 }

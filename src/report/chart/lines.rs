@@ -58,7 +58,11 @@ impl LineChart {
         let (low, high) = if low.is_finite() { (low, high) } else { (0.0, 1.0) };
         let low = if low < 0.35 * high { 0.0_f64.min(low) } else { low };
         let margin = ((high - low) * 0.04).max(if high > low { 0.0 } else { 0.5 });
-        (low - margin.min(low.abs() + margin) * f64::from(u8::from(low != 0.0)), high + margin, if top > 0.0 { top * 1.12 } else { 1.0 })
+        (
+            low - margin.min(low.abs() + margin) * f64::from(u8::from(low != 0.0)),
+            high + margin,
+            if top > 0.0 { top * 1.12 } else { 1.0 },
+        )
     }
 }
 
@@ -67,8 +71,17 @@ impl Drawing for LineChart {
         &self.title
     }
 
-    fn draw<B: DrawingBackend>(&self, area: &DrawingArea<B, Shift>, scale: u32) -> Result<(), DrawingAreaErrorKind<B::ErrorType>> {
-        let longest = self.series.iter().map(|series| series.name.chars().count()).max().unwrap_or(0) as u32;
+    fn draw<B: DrawingBackend>(
+        &self,
+        area: &DrawingArea<B, Shift>,
+        scale: u32,
+    ) -> Result<(), DrawingAreaErrorKind<B::ErrorType>> {
+        let longest = self
+            .series
+            .iter()
+            .map(|series| series.name.chars().count())
+            .max()
+            .unwrap_or(0) as u32;
         let (plot, legend) = frame(area, &self.title, (60 + 8 * longest).clamp(110, 260), scale)?;
         let (low, high, top) = self.bounds();
         let mut chart = ChartBuilder::on(&plot)
@@ -77,7 +90,11 @@ impl Drawing for LineChart {
             .y_label_area_size(64 * scale)
             .build_cartesian_2d(low..high, 0.0..top)?;
         let decimals = if top < 2.0 { 2 } else { 0 };
-        let x_labels = if self.whole_x { ((high - low) as usize + 1).min(12) } else { 8 };
+        let x_labels = if self.whole_x {
+            ((high - low) as usize + 1).min(12)
+        } else {
+            8
+        };
         chart
             .configure_mesh()
             .light_line_style(TRANSPARENT)
@@ -95,7 +112,11 @@ impl Drawing for LineChart {
         for (index, series) in self.series.iter().enumerate() {
             let band: Vec<(f64, f64)> = {
                 let upper = series.points.iter().filter_map(|p| Some((p.x, p.y + p.deviation?)));
-                let lower = series.points.iter().rev().filter_map(|p| Some((p.x, (p.y - p.deviation?).max(0.0))));
+                let lower = series
+                    .points
+                    .iter()
+                    .rev()
+                    .filter_map(|p| Some((p.x, (p.y - p.deviation?).max(0.0))));
                 upper.chain(lower).collect()
             };
             if band.len() > 3 {
@@ -112,9 +133,15 @@ impl Drawing for LineChart {
         let (origin, _) = legend.get_pixel_range();
         let rows = legend.get_pixel_range().1;
         for (index, series) in self.series.iter().enumerate() {
-            let (left, y) = (origin.start + (8 * scale) as i32, rows.start + ((18 + 22 * index as u32) * scale) as i32);
+            let (left, y) = (
+                origin.start + (8 * scale) as i32,
+                rows.start + ((18 + 22 * index as u32) * scale) as i32,
+            );
             let right = left + (26 * scale) as i32;
-            area.draw(&PathElement::new([(left, y), (right, y)], colour(index).stroke_width(2 * scale)))?;
+            area.draw(&PathElement::new(
+                [(left, y), (right, y)],
+                colour(index).stroke_width(2 * scale),
+            ))?;
             mark(area, index, ((left + right) / 2, y), scale)?;
             let at = (right + (6 * scale) as i32, y - (7 * scale) as i32);
             area.draw(&Text::new(series.name.clone(), at, letters(13, scale)))?;
@@ -129,15 +156,29 @@ mod tests {
 
     #[test]
     fn a_chart_names_its_axes_and_every_series_in_svg_and_is_a_png() {
-        let points = |offset: f64| (0..4).map(|x| Point { x: f64::from(x), y: offset + 0.1 * f64::from(x), deviation: Some(0.05) }).collect();
+        let points = |offset: f64| {
+            (0..4)
+                .map(|x| Point {
+                    x: f64::from(x),
+                    y: offset + 0.1 * f64::from(x),
+                    deviation: Some(0.05),
+                })
+                .collect()
+        };
         let chart = LineChart {
             title: "AP50 over rounds".to_owned(),
             x_label: "round".to_owned(),
             y_label: "AP50".to_owned(),
             whole_x: true,
             series: vec![
-                Series { name: "v1".to_owned(), points: points(0.2) },
-                Series { name: "topk_v3".to_owned(), points: points(0.3) },
+                Series {
+                    name: "v1".to_owned(),
+                    points: points(0.2),
+                },
+                Series {
+                    name: "topk_v3".to_owned(),
+                    points: points(0.3),
+                },
             ],
         };
         let picture = chart.picture().unwrap();
@@ -147,12 +188,21 @@ mod tests {
         let decoded = image::load_from_memory(&picture.png).unwrap().to_rgb8();
         assert_eq!(decoded.dimensions(), (1520, 880));
         let [r, g, b] = [0, 114, 178];
-        assert!(decoded.pixels().any(|pixel| pixel.0 == [r, g, b]), "the first curve's colour is on the picture");
+        assert!(
+            decoded.pixels().any(|pixel| pixel.0 == [r, g, b]),
+            "the first curve's colour is on the picture"
+        );
     }
 
     #[test]
     fn a_chart_without_points_is_still_drawn() {
-        let chart = LineChart { title: "none".to_owned(), x_label: "x".to_owned(), y_label: "y".to_owned(), whole_x: false, series: Vec::new() };
+        let chart = LineChart {
+            title: "none".to_owned(),
+            x_label: "x".to_owned(),
+            y_label: "y".to_owned(),
+            whole_x: false,
+            series: Vec::new(),
+        };
         assert!(chart.picture().unwrap().svg.contains("none"));
     }
 }

@@ -25,24 +25,40 @@ type Measure = fn(&RoundRow) -> Option<f64>;
 /// When the drawing library fails.
 pub fn strategy_charts(rows: &[RoundRow]) -> Result<Vec<Chart>, ChartError> {
     let mut charts = vec![
-        line(rows, "ap50_over_rounds", "AP50 on the test images over rounds", ("round", "AP50", true), |row| {
-            Some((f64::from(row.round), row.ap50?))
-        })?,
-        line(rows, "ap50_over_human_boxes", "AP50 on the test images over annotation", ("boxes drawn by the annotator, in all", "AP50", false), |row| {
-            Some((f64::from(row.total_human_boxes), row.ap50?))
-        })?,
+        line(
+            rows,
+            "ap50_over_rounds",
+            "AP50 on the test images over rounds",
+            ("round", "AP50", true),
+            |row| Some((f64::from(row.round), row.ap50?)),
+        )?,
+        line(
+            rows,
+            "ap50_over_human_boxes",
+            "AP50 on the test images over annotation",
+            ("boxes drawn by the annotator, in all", "AP50", false),
+            |row| Some((f64::from(row.total_human_boxes), row.ap50?)),
+        )?,
     ];
     let strategies = strategies(rows);
     if let [only] = strategies[..] {
         charts.push(shares(rows, only)?);
         charts.push(pools(rows, only)?);
     } else {
-        charts.push(line(rows, "sl_share_by_round", "Boxes taken from the model (SL share)", ("round", "share of SA boxes", true), |row| {
-            Some((f64::from(row.round), row.sl_ratio?))
-        })?);
-        charts.push(line(rows, "pool_sizes", "Labelled pool after each round", ("round", "images", true), |row| {
-            Some((f64::from(row.round), f64::from(row.labelled)))
-        })?);
+        charts.push(line(
+            rows,
+            "sl_share_by_round",
+            "Boxes taken from the model (SL share)",
+            ("round", "share of SA boxes", true),
+            |row| Some((f64::from(row.round), row.sl_ratio?)),
+        )?);
+        charts.push(line(
+            rows,
+            "pool_sizes",
+            "Labelled pool after each round",
+            ("round", "images", true),
+            |row| Some((f64::from(row.round), f64::from(row.labelled))),
+        )?);
     }
     Ok(charts)
 }
@@ -64,7 +80,10 @@ fn line(
     (x_label, y_label, whole_x): (&str, &str, bool),
     place: fn(&RoundRow) -> Option<(f64, f64)>,
 ) -> Result<Chart, ChartError> {
-    let series = strategies(rows).into_iter().map(|strategy| Series { name: strategy.to_owned(), points: points(rows, strategy, place) });
+    let series = strategies(rows).into_iter().map(|strategy| Series {
+        name: strategy.to_owned(),
+        points: points(rows, strategy, place),
+    });
     let chart = LineChart {
         title: title.to_owned(),
         x_label: x_label.to_owned(),
@@ -72,9 +91,21 @@ fn line(
         whole_x,
         series: series.collect(),
     };
-    let seeds = rows.iter().map(|row| row.seed).collect::<std::collections::BTreeSet<_>>().len();
-    let over = if seeds > 1 { format!(" Mean of {seeds} seeds; the band is one deviation.") } else { " One seed: no error bars.".to_owned() };
-    Ok(Chart { name, caption: format!("{title}.{over}"), picture: chart.picture()? })
+    let seeds = rows
+        .iter()
+        .map(|row| row.seed)
+        .collect::<std::collections::BTreeSet<_>>()
+        .len();
+    let over = if seeds > 1 {
+        format!(" Mean of {seeds} seeds; the band is one deviation.")
+    } else {
+        " One seed: no error bars.".to_owned()
+    };
+    Ok(Chart {
+        name,
+        caption: format!("{title}.{over}"),
+        picture: chart.picture()?,
+    })
 }
 
 /// A strategy's points: for each round the mean over seeds of both coordinates.
@@ -87,7 +118,13 @@ fn points(rows: &[RoundRow], strategy: &str, place: fn(&RoundRow) -> Option<(f64
             ys.push(y);
         }
     }
-    let point = |(xs, ys): &(Vec<f64>, Vec<f64>)| Some(Point { x: mean(xs)?, y: mean(ys)?, deviation: deviation(ys) });
+    let point = |(xs, ys): &(Vec<f64>, Vec<f64>)| {
+        Some(Point {
+            x: mean(xs)?,
+            y: mean(ys)?,
+            deviation: deviation(ys),
+        })
+    };
     rounds.values().filter_map(point).collect()
 }
 
@@ -100,11 +137,15 @@ fn bars(
 ) -> Result<Chart, ChartError> {
     let (name, title, y_label) = chart;
     let mut rounds: BTreeMap<u32, Vec<&RoundRow>> = BTreeMap::new();
-    for row in rows.iter().filter(|row| row.strategy == strategy && row.round >= from_round) {
+    for row in rows
+        .iter()
+        .filter(|row| row.strategy == strategy && row.round >= from_round)
+    {
         rounds.entry(row.round).or_default().push(row);
     }
     let values = |get: Measure| {
-        let of_round = |rows: &Vec<&RoundRow>| mean(&rows.iter().filter_map(|row| get(row)).collect::<Vec<_>>()).unwrap_or(0.0);
+        let of_round =
+            |rows: &Vec<&RoundRow>| mean(&rows.iter().filter_map(|row| get(row)).collect::<Vec<_>>()).unwrap_or(0.0);
         rounds.values().map(of_round).collect()
     };
     let bars = StackedBars {
@@ -112,14 +153,37 @@ fn bars(
         x_label: "round".to_owned(),
         y_label: y_label.to_owned(),
         bars: rounds.keys().map(u32::to_string).collect(),
-        segments: parts.iter().map(|(name, get)| BarSegment { name: (*name).to_owned(), values: values(*get) }).collect(),
+        segments: parts
+            .iter()
+            .map(|(name, get)| BarSegment {
+                name: (*name).to_owned(),
+                values: values(*get),
+            })
+            .collect(),
     };
-    Ok(Chart { name, caption: format!("{title}."), picture: bars.picture()? })
+    Ok(Chart {
+        name,
+        caption: format!("{title}."),
+        picture: bars.picture()?,
+    })
 }
 
 fn shares(rows: &[RoundRow], strategy: &str) -> Result<Chart, ChartError> {
-    let parts: [(&str, Measure); 2] = [("annotator (AL)", |row| row.al_ratio), ("model (SL)", |row| row.sl_ratio)];
-    bars(rows, strategy, ("sl_al_share_by_round", "Who drew the boxes of the round", "share of SA boxes"), &parts, 1)
+    let parts: [(&str, Measure); 2] = [
+        ("annotator (AL)", |row| row.al_ratio),
+        ("model (SL)", |row| row.sl_ratio),
+    ];
+    bars(
+        rows,
+        strategy,
+        (
+            "sl_al_share_by_round",
+            "Who drew the boxes of the round",
+            "share of SA boxes",
+        ),
+        &parts,
+        1,
+    )
 }
 
 fn pools(rows: &[RoundRow], strategy: &str) -> Result<Chart, ChartError> {
@@ -128,7 +192,13 @@ fn pools(rows: &[RoundRow], strategy: &str) -> Result<Chart, ChartError> {
         ("asked again", |row| Some(f64::from(row.requeued))),
         ("unlabelled", |row| Some(f64::from(row.unlabelled))),
     ];
-    bars(rows, strategy, ("pool_sizes", "Pools after each round", "images"), &parts, 0)
+    bars(
+        rows,
+        strategy,
+        ("pool_sizes", "Pools after each round", "images"),
+        &parts,
+        0,
+    )
 }
 
 #[cfg(test)]
@@ -136,7 +206,14 @@ mod tests {
     use super::*;
 
     fn row(strategy: &str, seed: i64, round: u32, ap50: f64) -> RoundRow {
-        RoundRow { strategy: strategy.to_owned(), seed, round, ap50: Some(ap50), total_human_boxes: round * 10, ..RoundRow::default() }
+        RoundRow {
+            strategy: strategy.to_owned(),
+            seed,
+            round,
+            ap50: Some(ap50),
+            total_human_boxes: round * 10,
+            ..RoundRow::default()
+        }
     }
 
     #[test]
@@ -150,7 +227,10 @@ mod tests {
 
     #[test]
     fn every_comparison_has_its_four_charts() {
-        for rows in [vec![row("a", 0, 0, 0.1), row("a", 0, 1, 0.2)], vec![row("a", 0, 0, 0.1), row("b", 0, 0, 0.2)]] {
+        for rows in [
+            vec![row("a", 0, 0, 0.1), row("a", 0, 1, 0.2)],
+            vec![row("a", 0, 0, 0.1), row("b", 0, 0, 0.2)],
+        ] {
             let charts = strategy_charts(&rows).unwrap();
             assert_eq!(charts.len(), 4);
             assert!(charts.iter().all(|chart| chart.picture.svg.contains("<svg")));
