@@ -1,0 +1,191 @@
+//! A run's events as people see them: bars on a terminal, lines elsewhere, or JSON lines for programs.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::terminal::{self, CYAN, DIM, Format, GREEN, RED, RESET, YELLOW};
+use crate::run::{Event, Moment};
+use crate::stage::Progress;
+
+/// Without a terminal a long stage says how far it is this often.
+const LINE_EVERY: Duration = Duration::from_secs(15);
+
+/// Shows events as they come.
+pub struct Display {
+    format: Format,
+    quiet: bool,
+    bars: Option<MultiProgress>,
+    running: BTreeMap<String, Running>,
+}
+
+struct Running {
+    bar: Option<ProgressBar>,
+    said: Instant,
+    begun: Instant,
+}
+
+impl Display {
+    /// A display for this format; bars only where a person watches.
+    #[must_use]
+    pub fn new(format: Format, quiet: bool) -> Self {
+        let watched = format == Format::Human && !quiet && terminal::stderr_is_terminal();
+        let bars = watched.then(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(8)));
+        Self { format, quiet, bars, running: BTreeMap::new() }
+    }
+
+    /// Shows one event.
+    pub fn show(&mut self, moment: &Moment) {
+        if self.format == Format::Json {
+            // A reader that has gone away must not end the run: what it makes is kept in the store.
+            let _ = terminal::print_json_line(moment);
+            return;
+        }
+        match &moment.what {
+            Event::StageStarted { stage, kind, reason, .. } => self.start(stage, kind, reason),
+            Event::StageProgress { stage, progress } => self.advance(stage, progress),
+            Event::StageFinished { stage, seconds, metrics, notes, .. } => {
+                self.end(stage);
+                let figures: Vec<String> = metrics.iter().map(|(name, value)| format!("{name} {}", short(*value))).collect();
+                self.line(&format!("{GREEN}done{RESET}     {stage} {DIM}{}{RESET} {}", duration(*seconds), figures.join("  ")));
+                for note in notes {
+                    self.line(&format!("{YELLOW}note{RESET}     {stage}: {note}"));
+                }
+            }
+            Event::StageFailed { stage, message, hints, log } => {
+                self.end(stage);
+                self.say(&format!("{RED}failed{RESET}   {stage}: {message}"));
+                for hint in hints {
+                    self.say(&format!("           {CYAN}hint{RESET}: {hint}"));
+                }
+                if let Some(log) = log {
+                    self.say(&format!("           the whole log: {log}"));
+                }
+            }
+            Event::StageCached { stage, .. } => self.line(&format!("{DIM}cached   {stage}{RESET}")),
+            Event::StageWaiting { stage, .. } => self.line(&format!("waiting  {stage}: another run is making it")),
+            Event::StagePruned { stage, guard } => self.line(&format!("{DIM}pruned   {stage}: {guard} said stop{RESET}")),
+            Event::StageSkipped { stage, because } => self.line(&format!("{DIM}skipped  {stage}: {because}{RESET}")),
+            Event::RunFinished { counts, seconds } => {
+                let parts = [
+                    ("ran", counts.ran),
+                    ("cached", counts.cached),
+                    ("pruned", counts.pruned),
+                    ("failed", counts.failed),
+                    ("skipped", counts.skipped),
+                ];
+                let parts: Vec<String> = parts.iter().filter(|(_, n)| *n > 0).map(|(name, n)| format!("{n} {name}")).collect();
+                self.line(&format!("{} in {}", parts.join(", "), duration(*seconds)));
+            }
+            Event::RunStarted { .. } | Event::StageLog { .. } => {}
+        }
+    }
+
+    fn start(&mut self, stage: &str, kind: &str, reason: &str) {
+        let bar = self.bars.as_ref().map(|bars| {
+            let bar = bars.add(ProgressBar::new_spinner().with_message(kind.to_owned()).with_prefix(stage.to_owned()));
+            bar.set_style(style("{prefix:24!} {spinner} {elapsed:>4} {msg}"));
+            bar.enable_steady_tick(Duration::from_millis(250));
+            bar
+        });
+        let now = Instant::now();
+        self.running.insert(stage.to_owned(), Running { bar, said: now, begun: now });
+        self.line(&format!("started  {stage} {DIM}({kind}): {reason}{RESET}"));
+    }
+
+    fn advance(&mut self, stage: &str, progress: &Progress) {
+        let Some(running) = self.running.get_mut(stage) else { return };
+        let figures = progress.fields.iter().map(|(name, value)| format!("{} {}", name.replace('_', " "), short(*value)));
+        let figures = figures.collect::<Vec<_>>().join("  ");
+        if let Some(bar) = &running.bar {
+            if let Some(total) = progress.total {
+                if bar.length() != Some(total) {
+                    bar.set_style(style("{prefix:24!} {bar:24} {pos}/{len} {eta:>4} left  {msg}"));
+                    bar.set_length(total);
+                }
+            }
+            bar.set_position(progress.done);
+            bar.set_message(figures);
+        } else if running.said.elapsed() >= LINE_EVERY {
+            running.said = Instant::now();
+            let total = progress.total.map_or_else(String::new, |total| format!("/{total}"));
+            let left = progress.total.filter(|_| progress.done > 0).map_or_else(String::new, |total| {
+                let rate = running.begun.elapsed().as_secs_f64() / progress.done as f64;
+                format!("  about {} left", duration(rate * total.saturating_sub(progress.done) as f64))
+            });
+            let line = format!("running  {stage} {}{total} {}  {figures}{left}", progress.done, plural(&progress.unit));
+            self.line(&line);
+        }
+    }
+
+    fn end(&mut self, stage: &str) {
+        if let Some(bar) = self.running.remove(stage).and_then(|running| running.bar) {
+            bar.finish_and_clear();
+        }
+    }
+
+    /// A line that a quiet display leaves out.
+    fn line(&self, line: &str) {
+        if !self.quiet {
+            self.say(line);
+        }
+    }
+
+    fn say(&self, line: &str) {
+        match &self.bars {
+            Some(bars) => bars.suspend(|| terminal::tell(line)),
+            None => terminal::tell(line),
+        }
+    }
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
+}
+
+fn plural(unit: &str) -> String {
+    if unit.is_empty() { String::new() } else { format!("{unit}s") }
+}
+
+/// A figure with as many digits as a person reads.
+#[must_use]
+pub fn short(value: f64) -> String {
+    if value.fract() == 0.0 && value.abs() < 1e9 {
+        format!("{value:.0}")
+    } else if value.abs() >= 100.0 {
+        format!("{value:.1}")
+    } else {
+        format!("{value:.3}")
+    }
+}
+
+/// A time such as `0.4 s`, `12 s` or `3 min 05 s`.
+#[must_use]
+pub fn duration(seconds: f64) -> String {
+    if seconds < 9.95 {
+        return format!("{seconds:.1} s");
+    }
+    let whole = seconds.round() as u64;
+    match (whole / 3600, whole / 60 % 60, whole % 60) {
+        (0, 0, seconds) => format!("{seconds} s"),
+        (0, minutes, seconds) => format!("{minutes} min {seconds:02} s"),
+        (hours, minutes, _) => format!("{hours} h {minutes:02} min"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_given_in_the_unit_that_fits() {
+        let texts = [0.04, 9.96, 61.0, 7265.0].map(duration);
+        assert_eq!(texts, ["0.0 s", "10 s", "1 min 01 s", "2 h 01 min"]);
+    }
+
+    #[test]
+    fn figures_have_the_digits_a_person_reads() {
+        assert_eq!([400.0, 0.51234, 1234.56].map(short), ["400", "0.512", "1234.6"]);
+    }
+}

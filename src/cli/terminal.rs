@@ -1,0 +1,104 @@
+//! The one place where text leaves the program: data on stdout, talk on stderr.
+
+use std::io::{self, IsTerminal, Write};
+use std::process::ExitCode;
+
+use serde::Serialize;
+use serde_json::json;
+
+use super::failure::Failure;
+
+/// How answers are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// For people.
+    #[default]
+    Human,
+    /// For programs: JSON on stdout; a run prints one event a line.
+    Json,
+}
+
+/// Writes a text to stdout. A reader that has gone away is no failure.
+///
+/// # Errors
+/// When stdout cannot be written to.
+pub fn print(text: &str) -> Result<(), Failure> {
+    match anstream::stdout().lock().write_all(text.as_bytes()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        other => Ok(other?),
+    }
+}
+
+/// Writes a value to stdout as indented JSON.
+///
+/// # Errors
+/// When stdout cannot be written to.
+pub fn print_json(value: &impl Serialize) -> Result<(), Failure> {
+    let text = serde_json::to_string_pretty(value).map_err(|e| Failure::environment(e.to_string()))?;
+    print(&(text + "\n"))
+}
+
+/// Writes a value to stdout as one line of JSON.
+///
+/// # Errors
+/// When stdout cannot be written to.
+pub fn print_json_line(value: &impl Serialize) -> Result<(), Failure> {
+    let text = serde_json::to_string(value).map_err(|e| Failure::environment(e.to_string()))?;
+    print(&(text + "\n"))
+}
+
+/// Tells the user something on stderr.
+pub fn tell(line: &str) {
+    // Nothing can be said about a stderr that is gone.
+    let _ = writeln!(anstream::stderr().lock(), "{line}");
+}
+
+/// Warns on stderr.
+pub fn warn(message: &str) {
+    tell(&format!("{YELLOW}warning{RESET}: {message}"));
+}
+
+/// Whether stderr takes colour.
+#[must_use]
+pub fn colour_on_stderr() -> bool {
+    anstream::AutoStream::choice(&io::stderr()) != anstream::ColorChoice::Never
+}
+
+/// Whether a person watches stderr.
+#[must_use]
+pub fn stderr_is_terminal() -> bool {
+    io::stderr().is_terminal()
+}
+
+/// Shows a failure and gives its exit code.
+#[must_use]
+pub fn fail(failure: &Failure, format: Format) -> ExitCode {
+    if format == Format::Json {
+        // The failure is already the worst news; a closed stdout does not change the exit code.
+        let _ = print_json_line(&json!({ "error": failure }));
+        return ExitCode::from(failure.kind.code());
+    }
+    if let Some(rendered) = &failure.rendered {
+        tell(rendered.trim_end());
+    }
+    if !failure.message.is_empty() {
+        tell(&format!("{RED}error{RESET}: {}", failure.message));
+    }
+    for hint in &failure.hints {
+        tell(&format!("  {CYAN}hint{RESET}: {hint}"));
+    }
+    ExitCode::from(failure.kind.code())
+}
+
+/// Sequences for colour; taken out again where the stream does not take it.
+pub const RED: &str = "\u{1b}[1;31m";
+/// Warnings.
+pub const YELLOW: &str = "\u{1b}[1;33m";
+/// Success.
+pub const GREEN: &str = "\u{1b}[32m";
+/// Hints.
+pub const CYAN: &str = "\u{1b}[36m";
+/// What matters less.
+pub const DIM: &str = "\u{1b}[2m";
+/// Back to normal.
+pub const RESET: &str = "\u{1b}[0m";
