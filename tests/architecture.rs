@@ -16,8 +16,26 @@ const MAY_USE: [(&str, &[&str]); 14] = [
     ("learning", &["detection"]),
     ("artifact", &["stage", "table", "detection", "learning"]),
     ("report", &["table", "run"]),
-    ("stages", &["stage", "artifact", "table", "detection", "learning", "report"]),
-    ("cli", &["spec", "stage", "plan", "store", "run", "table", "detection", "learning", "artifact", "report", "stages"]),
+    (
+        "stages",
+        &["stage", "artifact", "table", "detection", "learning", "report"],
+    ),
+    (
+        "cli",
+        &[
+            "spec",
+            "stage",
+            "plan",
+            "store",
+            "run",
+            "table",
+            "detection",
+            "learning",
+            "artifact",
+            "report",
+            "stages",
+        ],
+    ),
     ("main", &["cli"]),
 ];
 
@@ -41,7 +59,10 @@ const OWNERS: [(&str, &[&str]); 12] = [
 fn modules_use_only_what_the_table_allows() {
     let mut wrong = Vec::new();
     for (module, path, text) in sources() {
-        let allowed = MAY_USE.iter().find(|(name, _)| *name == module).map_or(&[][..], |(_, allowed)| allowed);
+        let allowed = MAY_USE
+            .iter()
+            .find(|(name, _)| *name == module)
+            .map_or(&[][..], |(_, allowed)| allowed);
         for used in names_after(&text, "crate::") {
             let known = MAY_USE.iter().any(|(name, _)| *name == used);
             if known && used != module && used != "random" && !allowed.contains(&used.as_str()) {
@@ -55,7 +76,11 @@ fn modules_use_only_what_the_table_allows() {
 #[test]
 fn every_module_is_in_the_table() {
     let modules: BTreeSet<String> = sources().into_iter().map(|(module, _, _)| module).collect();
-    let known: BTreeSet<String> = MAY_USE.iter().map(|(name, _)| (*name).to_owned()).chain(["lib".to_owned()]).collect();
+    let known: BTreeSet<String> = MAY_USE
+        .iter()
+        .map(|(name, _)| (*name).to_owned())
+        .chain(["lib".to_owned()])
+        .collect();
     assert_eq!(modules, known);
 }
 
@@ -75,7 +100,9 @@ fn outside_crates_are_named_by_their_owners_only() {
 #[test]
 fn only_the_command_line_prints() {
     for (module, path, text) in sources() {
-        let prints = ["println!(", "eprintln!(", "print!(", "eprint!("].iter().any(|macro_name| text.contains(macro_name));
+        let prints = ["println!(", "eprintln!(", "print!(", "eprint!("]
+            .iter()
+            .any(|macro_name| text.contains(macro_name));
         assert!(!prints || module == "cli", "{} prints", path.display());
     }
 }
@@ -93,7 +120,9 @@ fn sources() -> Vec<(String, PathBuf, String)> {
             } else if path.extension().is_some_and(|extension| extension == "rs") {
                 let inside = path.strip_prefix(&root).unwrap();
                 let module = inside.components().next().unwrap().as_os_str().to_str().unwrap();
-                let is_test = inside.file_stem().is_some_and(|stem| stem.to_str().is_some_and(|s| s.ends_with("tests")));
+                let is_test = inside
+                    .file_stem()
+                    .is_some_and(|stem| stem.to_str().is_some_and(|s| s.ends_with("tests")));
                 if !is_test {
                     let text = std::fs::read_to_string(&path).unwrap();
                     found.push((module.trim_end_matches(".rs").to_owned(), path.clone(), code(&text)));
@@ -109,7 +138,11 @@ fn sources() -> Vec<(String, PathBuf, String)> {
 /// The text up to its tests, without comment lines.
 fn code(text: &str) -> String {
     let end = text.find("#[cfg(test)]\nmod tests").unwrap_or(text.len());
-    text[..end].lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
+    text[..end]
+        .lines()
+        .filter(|line| !line.trim_start().starts_with("//"))
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 /// The names that follow a prefix such as `crate::`, also inside `crate::{a, b}`.
@@ -119,10 +152,21 @@ fn names_after(text: &str, prefix: &str) -> BTreeSet<String> {
         let rest = &text[at + prefix.len()..];
         let list = rest.strip_prefix('{').map_or_else(
             || vec![rest],
-            |inside| inside.split('}').next().unwrap_or("").split(',').map(str::trim).collect(),
+            |inside| {
+                inside
+                    .split('}')
+                    .next()
+                    .unwrap_or("")
+                    .split(',')
+                    .map(str::trim)
+                    .collect()
+            },
         );
         for item in list {
-            let name: String = item.chars().take_while(|c| c.is_ascii_lowercase() || *c == '_').collect();
+            let name: String = item
+                .chars()
+                .take_while(|c| c.is_ascii_lowercase() || *c == '_')
+                .collect();
             names.insert(name);
         }
     }

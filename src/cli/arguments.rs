@@ -293,7 +293,9 @@ impl Command {
             Self::Stages(a) => a.output.format,
             Self::Score(a) => a.output.format,
             Self::Exec(a) => a.output.format,
-            Self::Data(Data { command: DataCommand::Shapes(a) }) => a.output.format,
+            Self::Data(Data {
+                command: DataCommand::Shapes(a),
+            }) => a.output.format,
             Self::Graph(_) => Format::Human,
         }
     }

@@ -53,7 +53,13 @@ impl Failure {
     /// A failure without hints.
     #[must_use]
     pub fn new(kind: FailureKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), hints: Vec::new(), rendered: None, diagnostics: Vec::new() }
+        Self {
+            kind,
+            message: message.into(),
+            hints: Vec::new(),
+            rendered: None,
+            diagnostics: Vec::new(),
+        }
     }
 
     /// The command line does not make sense.

@@ -32,7 +32,12 @@ impl Display {
     pub fn new(format: Format, quiet: bool) -> Self {
         let watched = format == Format::Human && !quiet && terminal::stderr_is_terminal();
         let bars = watched.then(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(8)));
-        Self { format, quiet, bars, running: BTreeMap::new() }
+        Self {
+            format,
+            quiet,
+            bars,
+            running: BTreeMap::new(),
+        }
     }
 
     /// Shows one event.
@@ -43,17 +48,37 @@ impl Display {
             return;
         }
         match &moment.what {
-            Event::StageStarted { stage, kind, reason, .. } => self.start(stage, kind, reason),
+            Event::StageStarted {
+                stage, kind, reason, ..
+            } => self.start(stage, kind, reason),
             Event::StageProgress { stage, progress } => self.advance(stage, progress),
-            Event::StageFinished { stage, seconds, metrics, notes, .. } => {
+            Event::StageFinished {
+                stage,
+                seconds,
+                metrics,
+                notes,
+                ..
+            } => {
                 self.end(stage);
-                let figures: Vec<String> = metrics.iter().map(|(name, value)| format!("{name} {}", short(*value))).collect();
-                self.line(&format!("{GREEN}done{RESET}     {stage} {DIM}{}{RESET} {}", duration(*seconds), figures.join("  ")));
+                let figures: Vec<String> = metrics
+                    .iter()
+                    .map(|(name, value)| format!("{name} {}", short(*value)))
+                    .collect();
+                self.line(&format!(
+                    "{GREEN}done{RESET}     {stage} {DIM}{}{RESET} {}",
+                    duration(*seconds),
+                    figures.join("  ")
+                ));
                 for note in notes {
                     self.line(&format!("{YELLOW}note{RESET}     {stage}: {note}"));
                 }
             }
-            Event::StageFailed { stage, message, hints, log } => {
+            Event::StageFailed {
+                stage,
+                message,
+                hints,
+                log,
+            } => {
                 self.end(stage);
                 self.say(&format!("{RED}failed{RESET}   {stage}: {message}"));
                 for hint in hints {
@@ -65,7 +90,9 @@ impl Display {
             }
             Event::StageCached { stage, .. } => self.line(&format!("{DIM}cached   {stage}{RESET}")),
             Event::StageWaiting { stage, .. } => self.line(&format!("waiting  {stage}: another run is making it")),
-            Event::StagePruned { stage, guard } => self.line(&format!("{DIM}pruned   {stage}: {guard} said stop{RESET}")),
+            Event::StagePruned { stage, guard } => {
+                self.line(&format!("{DIM}pruned   {stage}: {guard} said stop{RESET}"))
+            }
             Event::StageSkipped { stage, because } => self.line(&format!("{DIM}skipped  {stage}: {because}{RESET}")),
             Event::RunFinished { counts, seconds } => {
                 let parts = [
@@ -75,7 +102,11 @@ impl Display {
                     ("failed", counts.failed),
                     ("skipped", counts.skipped),
                 ];
-                let parts: Vec<String> = parts.iter().filter(|(_, n)| *n > 0).map(|(name, n)| format!("{n} {name}")).collect();
+                let parts: Vec<String> = parts
+                    .iter()
+                    .filter(|(_, n)| *n > 0)
+                    .map(|(name, n)| format!("{n} {name}"))
+                    .collect();
                 self.line(&format!("{} in {}", parts.join(", "), duration(*seconds)));
             }
             Event::RunStarted { .. } | Event::StageLog { .. } => {}
@@ -84,19 +115,35 @@ impl Display {
 
     fn start(&mut self, stage: &str, kind: &str, reason: &str) {
         let bar = self.bars.as_ref().map(|bars| {
-            let bar = bars.add(ProgressBar::new_spinner().with_message(kind.to_owned()).with_prefix(stage.to_owned()));
+            let bar = bars.add(
+                ProgressBar::new_spinner()
+                    .with_message(kind.to_owned())
+                    .with_prefix(stage.to_owned()),
+            );
             bar.set_style(style("{prefix:24!} {spinner} {elapsed:>4} {msg}"));
             bar.enable_steady_tick(Duration::from_millis(250));
             bar
         });
         let now = Instant::now();
-        self.running.insert(stage.to_owned(), Running { bar, said: now, begun: now });
+        self.running.insert(
+            stage.to_owned(),
+            Running {
+                bar,
+                said: now,
+                begun: now,
+            },
+        );
         self.line(&format!("started  {stage} {DIM}({kind}): {reason}{RESET}"));
     }
 
     fn advance(&mut self, stage: &str, progress: &Progress) {
-        let Some(running) = self.running.get_mut(stage) else { return };
-        let figures = progress.fields.iter().map(|(name, value)| format!("{} {}", name.replace('_', " "), short(*value)));
+        let Some(running) = self.running.get_mut(stage) else {
+            return;
+        };
+        let figures = progress
+            .fields
+            .iter()
+            .map(|(name, value)| format!("{} {}", name.replace('_', " "), short(*value)));
         let figures = figures.collect::<Vec<_>>().join("  ");
         if let Some(bar) = &running.bar {
             if let Some(total) = progress.total {
@@ -110,11 +157,21 @@ impl Display {
         } else if running.said.elapsed() >= LINE_EVERY {
             running.said = Instant::now();
             let total = progress.total.map_or_else(String::new, |total| format!("/{total}"));
-            let left = progress.total.filter(|_| progress.done > 0).map_or_else(String::new, |total| {
-                let rate = running.begun.elapsed().as_secs_f64() / progress.done as f64;
-                format!("  about {} left", duration(rate * total.saturating_sub(progress.done) as f64))
-            });
-            let line = format!("running  {stage} {}{total} {}  {figures}{left}", progress.done, plural(&progress.unit));
+            let left = progress
+                .total
+                .filter(|_| progress.done > 0)
+                .map_or_else(String::new, |total| {
+                    let rate = running.begun.elapsed().as_secs_f64() / progress.done as f64;
+                    format!(
+                        "  about {} left",
+                        duration(rate * total.saturating_sub(progress.done) as f64)
+                    )
+                });
+            let line = format!(
+                "running  {stage} {}{total} {}  {figures}{left}",
+                progress.done,
+                plural(&progress.unit)
+            );
             self.line(&line);
         }
     }
@@ -145,7 +202,11 @@ fn style(template: &str) -> ProgressStyle {
 }
 
 fn plural(unit: &str) -> String {
-    if unit.is_empty() { String::new() } else { format!("{unit}s") }
+    if unit.is_empty() {
+        String::new()
+    } else {
+        format!("{unit}s")
+    }
 }
 
 /// A figure with as many digits as a person reads.

@@ -3,7 +3,7 @@
 use plotters::coord::Shift;
 use plotters::prelude::*;
 
-use super::canvas::{Drawing, colour, frame, letters, render};
+use super::canvas::{Drawing, centred, colour, frame, letters, render};
 use super::{ChartError, Picture};
 
 /// One part of every bar.
@@ -113,8 +113,8 @@ impl Drawing for StackedBars {
                 [(left, y - half), (left + 2 * half, y + half)],
                 colour(index).mix(0.9).filled(),
             ))?;
-            let at = (left + 2 * half + (6 * scale) as i32, y - (7 * scale) as i32);
-            area.draw(&Text::new(segment.name.clone(), at, letters(13, scale)))?;
+            let at = (left + 2 * half + (6 * scale) as i32, y);
+            area.draw(&Text::new(segment.name.clone(), at, centred(13, scale)))?;
         }
         Ok(())
     }

@@ -94,6 +94,12 @@ pub(super) fn letters(size: u32, scale: u32) -> TextStyle<'static> {
     ("sans-serif", size * scale).into_font().color(&RGBColor(34, 34, 34))
 }
 
+/// The same, its middle rather than its top at the place given.
+pub(super) fn centred(size: u32, scale: u32) -> TextStyle<'static> {
+    use plotters::style::text_anchor::{HPos, Pos, VPos};
+    letters(size, scale).pos(Pos::new(HPos::Left, VPos::Center))
+}
+
 /// Puts the title on top and splits what is left into the plot and, to its right, the legend.
 pub(super) fn frame<B: DrawingBackend>(
     area: &DrawingArea<B, Shift>,

@@ -3,7 +3,7 @@
 use plotters::coord::Shift;
 use plotters::prelude::*;
 
-use super::canvas::{Drawing, colour, frame, letters, mark, render};
+use super::canvas::{Drawing, centred, colour, frame, letters, mark, render};
 use super::{ChartError, Picture};
 
 /// A point of a curve.
@@ -143,8 +143,8 @@ impl Drawing for LineChart {
                 colour(index).stroke_width(2 * scale),
             ))?;
             mark(area, index, ((left + right) / 2, y), scale)?;
-            let at = (right + (6 * scale) as i32, y - (7 * scale) as i32);
-            area.draw(&Text::new(series.name.clone(), at, letters(13, scale)))?;
+            let at = (right + (6 * scale) as i32, y);
+            area.draw(&Text::new(series.name.clone(), at, centred(13, scale)))?;
         }
         Ok(())
     }
