@@ -151,6 +151,8 @@ impl Grid {
             "model accepted",
             "model rejected",
             "annotation hours",
+            "skipped images",
+            "skipped boxes",
             "computing seconds",
         ];
         let cells = |row: &SummaryRow| {
@@ -167,6 +169,8 @@ impl Grid {
                 figure(Some(row.model_boxes_accepted), 0),
                 figure(Some(row.model_boxes_rejected), 0),
                 figure(Some(row.annotation_hours), 2),
+                figure(Some(row.skipped_images), 0),
+                figure(Some(row.skipped_boxes), 0),
                 figure(row.seconds, 0),
             ]
         };

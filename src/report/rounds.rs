@@ -47,6 +47,10 @@ pub struct RoundRow {
     pub unlabelled: u32,
     /// Images that wait to be asked about again.
     pub requeued: u32,
+    /// Images of the dataset left out as faulty; counted once, in round 0.
+    pub skipped_images: u32,
+    /// Boxes of the dataset left out as faulty; counted once, in round 0.
+    pub skipped_boxes: u32,
     /// Computing time of the round's stages as they were made; not in cached tables, which must not depend on time.
     pub seconds: Option<f64>,
 }
@@ -117,6 +121,8 @@ impl RoundRow {
             labelled: counts[6][at],
             unlabelled: counts[7][at],
             requeued: counts[8][at],
+            skipped_images: counts[9][at],
+            skipped_boxes: counts[10][at],
             annotation_seconds: annotation_seconds[at],
             total_annotation_seconds: total_annotation_seconds[at],
             seconds: seconds[at],
@@ -137,7 +143,7 @@ const MEASURES: [(&str, Get<Option<f64>>); 7] = [
     ("al_ratio", |row| row.al_ratio),
 ];
 
-const COUNTS: [(&str, Get<u32>); 9] = [
+const COUNTS: [(&str, Get<u32>); 11] = [
     ("images_opened", |row| row.images_opened),
     ("human_boxes", |row| row.human_boxes),
     ("model_boxes_accepted", |row| row.model_boxes_accepted),
@@ -147,6 +153,8 @@ const COUNTS: [(&str, Get<u32>); 9] = [
     ("labelled", |row| row.labelled),
     ("unlabelled", |row| row.unlabelled),
     ("requeued", |row| row.requeued),
+    ("skipped_images", |row| row.skipped_images),
+    ("skipped_boxes", |row| row.skipped_boxes),
 ];
 
 #[cfg(test)]
@@ -178,6 +186,8 @@ mod tests {
                 labelled: 90 + round,
                 unlabelled: 100 + round,
                 requeued: 110 + round,
+                skipped_images: 120 + round,
+                skipped_boxes: 130 + round,
                 seconds: Some(1.5),
             })
             .collect();

@@ -32,6 +32,10 @@ pub struct SummaryRow {
     pub model_boxes_rejected: f64,
     /// Annotator's hours by the cost model, mean.
     pub annotation_hours: f64,
+    /// Faulty images left out, mean.
+    pub skipped_images: f64,
+    /// Faulty boxes left out, mean.
+    pub skipped_boxes: f64,
     /// Computing time, mean; none where it is not known.
     pub seconds: Option<f64>,
 }
@@ -87,6 +91,8 @@ fn strategy_row(strategy: &str, seeds: &[&Vec<&RoundRow>]) -> SummaryRow {
         model_boxes_accepted: sum(|row| f64::from(row.model_boxes_accepted)),
         model_boxes_rejected: sum(|row| f64::from(row.model_boxes_rejected)),
         annotation_hours: sum(|row| row.annotation_seconds) / 3600.0,
+        skipped_images: sum(|row| f64::from(row.skipped_images)),
+        skipped_boxes: sum(|row| f64::from(row.skipped_boxes)),
         seconds: seconds.and_then(|values| mean(&values)),
     }
 }
@@ -123,6 +129,8 @@ impl SummaryRow {
             .numbers("model_boxes_accepted", rows.iter().map(|row| row.model_boxes_accepted))
             .numbers("model_boxes_rejected", rows.iter().map(|row| row.model_boxes_rejected))
             .numbers("annotation_hours", rows.iter().map(|row| row.annotation_hours))
+            .numbers("skipped_images", rows.iter().map(|row| row.skipped_images))
+            .numbers("skipped_boxes", rows.iter().map(|row| row.skipped_boxes))
             .optional_numbers("seconds", of(|row| row.seconds))
             .finish()
     }

@@ -64,6 +64,13 @@ struct Selection {
     al_share: Option<f64>,
 }
 
+/// What `parse-voc` writes about what it left out.
+#[derive(Deserialize)]
+struct Skipped {
+    images: u32,
+    boxes: u32,
+}
+
 impl Stage for Tables {
     fn info(&self) -> KindInfo {
         KindInfo {
@@ -76,6 +83,7 @@ impl Stage for Tables {
                 optional("initial_validation", "metrics", "the same on the validation images"),
                 optional("initial_costs", "metrics", "what the initial labels cost"),
                 optional("initial_selection", "metrics", "the pools before the first round"),
+                many("skipped", "metrics", "what was left out of the datasets as faulty"),
                 many("evaluations", "metrics", "`evaluate` on the test images, of every round"),
                 many("validations", "metrics", "`evaluate` on the validation images, of every round"),
                 many("costs", "metrics", "what `merge-sa` asked of the annotator, of every round"),
@@ -112,6 +120,11 @@ fn rows(job: &Job, params: &Params) -> Result<Vec<RoundRow>, StageError> {
     let initial_cost = job.optional_input("initial_costs").map(read_json).transpose()?.unwrap_or_default();
     let initial_selection = job.optional_input("initial_selection").map(read_json).transpose()?.unwrap_or_default();
     let mut rows = vec![row(start.clone(), &initial, initial_validation.as_ref(), &initial_cost, &initial_selection)];
+    for input in job.inputs("skipped") {
+        let skipped: Skipped = read_json(&input.path)?;
+        rows[0].skipped_images += skipped.images;
+        rows[0].skipped_boxes += skipped.boxes;
+    }
     let mut values = Vec::new();
     for (round, evaluation) in &evaluations {
         let (cost, selection) = (costs.remove(round).unwrap_or_default(), selections.remove(round).unwrap_or_default());

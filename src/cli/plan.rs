@@ -1,0 +1,43 @@
+//! `asm-pipe plan`: what a run would do and why.
+
+use serde_json::json;
+
+use super::arguments::Plan;
+use super::failure::Failure;
+use super::load::load;
+use super::terminal::{self, CYAN, DIM, Format, GREEN, RESET, YELLOW};
+use super::workspace::Untouched;
+use crate::run::{Forecast, forecast};
+
+pub(super) fn plan(arguments: &Plan) -> Result<(), Failure> {
+    let opened = Untouched::open(&arguments.store)?;
+    let workspace = &opened.workspace;
+    let loaded = load(&arguments.pipelines, &arguments.target.target, &workspace.registry)?;
+    let forecasts = forecast(&loaded.plan, &workspace.registry, &workspace.store, &[])
+        .map_err(|e| Failure::environment(e.to_string()))?;
+    if arguments.output.format == Format::Json {
+        let rows = loaded.plan.nodes.iter().zip(&forecasts);
+        let rows: Vec<_> = rows.map(|(node, forecast)| json!({ "stage": node.name, "kind": node.kind, "forecast": forecast })).collect();
+        return terminal::print_json(&rows);
+    }
+    let width = loaded.plan.nodes.iter().map(|node| node.name.len()).max().unwrap_or(0);
+    let mut text = String::new();
+    let mut counts = [0_usize; 4];
+    for (node, forecast) in loaded.plan.nodes.iter().zip(&forecasts) {
+        let (place, colour, word, why) = match forecast {
+            Forecast::Hit { .. } => (0, DIM, "cached", String::new()),
+            Forecast::Run { reason, .. } => (1, GREEN, "run", reason.clone()),
+            Forecast::Same { stage, .. } => (0, DIM, "shared", format!("the same work as `{stage}`")),
+            Forecast::After { stage, root } if *stage == root.stage => (1, GREEN, "run", format!("after {root}")),
+            Forecast::After { stage, root } => (1, GREEN, "run", format!("after `{stage}`, from {root}")),
+            Forecast::Maybe { guard, root } => (2, CYAN, "maybe", format!("unless `{guard}` says stop; from {root}")),
+            Forecast::Pruned { guard } => (3, DIM, "pruned", format!("`{guard}` said stop")),
+            Forecast::Fail { stage, message, .. } => (1, YELLOW, "fail", format!("`{stage}`: {message}")),
+        };
+        counts[place] += 1;
+        text += &format!("{colour}{word:<7}{RESET} {:width$}  {DIM}{why}{RESET}\n", node.name);
+    }
+    let [cached, run, maybe, pruned] = counts;
+    text += &format!("\n{run} to run, {maybe} perhaps, {cached} cached, {pruned} pruned\n");
+    terminal::print(&text)
+}

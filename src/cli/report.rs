@@ -1,0 +1,23 @@
+//! `asm-pipe report`: results again, from what the store has.
+
+use super::arguments::Report;
+use super::failure::Failure;
+use super::load::load;
+use super::results;
+use super::terminal::{self, Format};
+use super::workspace::Workspace;
+
+pub(super) fn report(arguments: &Report) -> Result<(), Failure> {
+    let workspace = Workspace::open(&arguments.store)?;
+    let loaded = load(&arguments.pipelines, &[], &workspace.registry)?;
+    let written = results::write_again(&loaded, &workspace, &arguments.results)?;
+    match arguments.output.format {
+        Format::Json => terminal::print_json(&written.iter().map(|results| &results.page).collect::<Vec<_>>()),
+        Format::Human => {
+            for results in &written {
+                terminal::print(&format!("\n{}\n{}\n", results.table, results.page.display()))?;
+            }
+            Ok(())
+        }
+    }
+}

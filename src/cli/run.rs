@@ -1,0 +1,62 @@
+//! `asm-pipe run`: makes what the store lacks, then writes results.
+
+use super::arguments::Run;
+use super::failure::{Failure, FailureKind};
+use super::load::load;
+use super::progress::Display;
+use super::results;
+use super::terminal::{self, Format};
+use super::workspace::Workspace;
+use crate::run::resources::{available_cpus, available_memory_mib};
+use crate::run::{Interrupt, RunOptions, Summary};
+
+/// How many stages run at once unless said otherwise: the cores and the memory are the real bounds.
+const JOBS: u32 = 16;
+
+pub(super) fn run(arguments: &Run) -> Result<(), Failure> {
+    let workspace = Workspace::open(&arguments.store)?;
+    let loaded = load(&arguments.pipelines, &arguments.target.target, &workspace.registry)?;
+    for stage in &arguments.force {
+        if !loaded.plan.nodes.iter().any(|node| node.name == *stage || node.stage == *stage || node.aliases.contains(stage)) {
+            return Err(Failure::usage(format!("`--force {stage}`: there is no such stage")).hint("`asm-pipe graph` draws the stages"));
+        }
+    }
+    let options = RunOptions {
+        jobs: arguments.jobs.unwrap_or(JOBS) as usize,
+        cpus: arguments.cpus.unwrap_or_else(available_cpus),
+        memory_mib: arguments.memory.unwrap_or_else(available_memory_mib),
+        keep_going: arguments.keep_going,
+        force: arguments.force.clone(),
+    };
+    let interrupt = Interrupt::default();
+    let asked = interrupt.clone();
+    let handler = move || {
+        if asked.raise() == 1 {
+            terminal::tell("stopping: what is done is kept, what runs is asked to end; Ctrl-C again ends it at once");
+        }
+    };
+    // A second handler in one process is not set: the first one serves.
+    let _ = ctrlc::set_handler(handler);
+    let mut display = Display::new(arguments.output.format, arguments.quiet);
+    let mut show = |moment: &_| display.show(moment);
+    let summary = crate::run::run(&loaded.plan, &workspace.registry, &workspace.store, &options, &mut show, &interrupt)
+        .map_err(|e| Failure::environment(e.to_string()))?;
+    let written = results::write(&loaded, &summary, &workspace.store, &arguments.results)?;
+    if arguments.output.format == Format::Human && !arguments.quiet {
+        for results in &written {
+            terminal::print(&format!("\n{}\n{}\n", results.table, results.page.display()))?;
+        }
+    }
+    verdict(&summary)
+}
+
+fn verdict(summary: &Summary) -> Result<(), Failure> {
+    if summary.interrupted {
+        return Err(Failure::new(FailureKind::Interrupted, "interrupted").hint("run the same command again: it goes on from what is kept"));
+    }
+    match summary.counts.failed {
+        0 => Ok(()),
+        1 => Err(Failure::new(FailureKind::Stage, "a stage failed; what was done before it is kept")),
+        failed => Err(Failure::new(FailureKind::Stage, format!("{failed} stages failed; what was done before them is kept"))),
+    }
+}
