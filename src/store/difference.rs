@@ -162,14 +162,12 @@ fn params(found: &mut Vec<Reason>, path: &str, old: Option<&Value>, new: Option<
 
 fn inputs(found: &mut Vec<Reason>, port: &str, old: &[InputDigest], new: &[InputDigest]) {
     let by_label = |list: &[InputDigest]| -> BTreeMap<(String, usize), Digest> {
-        let mut seen = BTreeMap::<&str, usize>::new();
-        let place = |input: &InputDigest| {
-            let InputDigest { label, digest } = input;
-            let count = seen.entry(label.as_str()).or_default();
-            *count += 1;
-            ((label.clone(), *count), *digest)
-        };
-        list.iter().map(place).collect()
+        let mut places = BTreeMap::new();
+        for InputDigest { label, digest } in list {
+            let repeats = places.keys().filter(|(other, _)| other == label).count();
+            places.insert((label.clone(), repeats), *digest);
+        }
+        places
     };
     let (before, after) = (by_label(old), by_label(new));
     let labels: BTreeSet<&(String, usize)> = before.keys().chain(after.keys()).collect();

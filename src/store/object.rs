@@ -321,10 +321,11 @@ mod tests {
         let outputs: Vec<Output> = std::thread::scope(|scope| {
             let store = &store;
             let barrier = &barrier;
-            let work = |path| {
+            let work = |path: &PathBuf| {
+                let path = path.clone();
                 scope.spawn(move || {
                     barrier.wait();
-                    store.ingest(path).unwrap()
+                    store.ingest(&path).unwrap()
                 })
             };
             let threads: Vec<_> = paths.iter().map(work).collect();
