@@ -9,7 +9,7 @@ use super::Digest;
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The system refused.
-    #[error("could not {action} `{}`: {source}", path.display())]
+    #[error("{}", refusal(action, path, source))]
     Io {
         /// What was tried, as in "could not ..".
         action: &'static str,
@@ -87,11 +87,10 @@ pub enum StoreError {
 impl StoreError {
     /// An answer of the system about a path.
     pub(super) fn io(action: &'static str, path: &Path, source: impl Into<io::Error>) -> Self {
-        let source = source.into();
         Self::Io {
             action,
             path: path.to_owned(),
-            source: innermost(source),
+            source: source.into(),
         }
     }
 
@@ -135,18 +134,14 @@ impl StoreError {
     }
 }
 
-/// Drops the path that `fs_err` wraps around the system's answer: the error has it already.
-fn innermost(error: io::Error) -> io::Error {
-    match error.raw_os_error() {
-        Some(code) => io::Error::from_raw_os_error(code),
-        None => match error.get_ref().and_then(std::error::Error::source) {
-            Some(source) => match source.downcast_ref::<io::Error>().and_then(io::Error::raw_os_error) {
-                Some(code) => io::Error::from_raw_os_error(code),
-                None => error,
-            },
-            None => error,
-        },
+/// `fs_err` says by itself what was done to which path; that is not said twice.
+fn refusal(action: &str, path: &Path, source: &io::Error) -> String {
+    let path = path.display().to_string();
+    let answer = source.to_string();
+    if answer.contains(&path) {
+        return answer;
     }
+    format!("could not {action} `{path}`: {answer}")
 }
 
 /// A size for people.
@@ -169,6 +164,8 @@ mod tests {
         let text = StoreError::io("read", Path::new("/no/such/file"), error).to_string();
         assert_eq!(text.matches("/no/such/file").count(), 1, "{text}");
         assert!(text.contains("No such file"), "{text}");
+        let text = StoreError::io("lock", Path::new("/x"), rustix::io::Errno::ACCESS).to_string();
+        assert_eq!(text, "could not lock `/x`: Permission denied (os error 13)");
     }
 
     #[test]

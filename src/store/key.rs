@@ -219,6 +219,9 @@ mod tests {
             params: json!({"rate": 0.01}),
             inputs: BTreeMap::from([("dataset".into(), vec![digest])]),
         };
-        assert_eq!(material.key().to_string(), "");
+        assert_eq!(
+            material.key().to_string(),
+            "ab329a9630f6bda8f931e4cff5fbd57401d7413ee04b64f530bad1165ec1ed6a"
+        );
     }
 }
