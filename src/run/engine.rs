@@ -597,3 +597,7 @@ impl Reporter for JobReporter<'_> {
         let _ = self.sender.send(Told::Log(self.node, line.to_owned()));
     }
 }
+
+#[cfg(test)]
+#[path = "engine_tests.rs"]
+mod tests;

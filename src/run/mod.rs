@@ -31,3 +31,6 @@ pub use forecast::{Forecast, Root, forecast};
 pub use interrupt::Interrupt;
 pub use journal::RunHead;
 pub use task::End;
+
+#[cfg(test)]
+pub(crate) mod test_support;

@@ -196,8 +196,7 @@ mod tests {
 
     fn program(folder: &Path, name: &str, script: &str) -> PathBuf {
         let path = folder.join(name);
-        fs_err::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
-        fs_err::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        super::super::test_support::program(&path, &format!("#!/bin/sh\n{script}\n"));
         path
     }
 
@@ -249,7 +248,7 @@ mod tests {
         }
         assert_eq!(times(), 1);
         program(folder.path(), "asm-pipe-x", &format!("# another\n{script}"));
-        discover(&store, &[folder.path().to_owned()]);
+        assert_eq!(discover(&store, &[folder.path().to_owned()]).providers.len(), 1);
         assert_eq!(times(), 2);
     }
 

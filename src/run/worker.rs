@@ -47,6 +47,8 @@ pub(crate) enum Lost {
     Job(StageError),
     /// It did not take the job: it had ended before.
     Gone,
+    /// It ended without a message about the job: it may have ended before it took it.
+    Silent(ExitStatus),
     /// It ended in the middle of the job.
     Died(ExitStatus),
     /// It does not keep to the protocol, and is of no use any more.
@@ -107,13 +109,20 @@ impl Worker {
     }
 
     fn listen(&mut self, reporter: &dyn Reporter) -> Result<Outcome, Lost> {
+        let mut silent = true;
         loop {
             match self.lines.recv_timeout(Duration::from_millis(500)) {
                 Ok(Line::Err(line)) => reporter.log(&line),
                 Ok(Line::Out(line)) => match parse(&line).map_err(Lost::Confused)? {
                     None => reporter.log(&line),
-                    Some(Message::Progress(progress)) => reporter.progress(progress),
-                    Some(Message::Log { line }) => reporter.log(&line),
+                    Some(Message::Progress(progress)) => {
+                        silent = false;
+                        reporter.progress(progress);
+                    }
+                    Some(Message::Log { line }) => {
+                        silent = false;
+                        reporter.log(&line);
+                    }
                     Some(Message::Done(outcome)) => {
                         self.tell_rest(reporter);
                         return Ok(outcome);
@@ -127,7 +136,7 @@ impl Worker {
                 Err(RecvTimeoutError::Timeout) if !self.has_ended() => {}
                 Ok(Line::Closed) | Err(_) => {
                     let status = self.bury(reporter);
-                    return Err(Lost::Died(status));
+                    return Err(if silent { Lost::Silent(status) } else { Lost::Died(status) });
                 }
             }
         }

@@ -71,7 +71,7 @@ impl<'a> Workers<'a> {
         let mut state = self.state();
         state.busy.remove(&group);
         result.map_err(|lost| match lost {
-            Lost::Died(_) | Lost::Gone if state.stopping => Attempt::Stopped,
+            Lost::Died(_) | Lost::Silent(_) | Lost::Gone if state.stopping => Attempt::Stopped,
             lost => Attempt::Lost(lost),
         })
     }
@@ -105,14 +105,14 @@ impl Executor for Workers<'_> {
                     self.state().idle.entry(sort).or_default().push(worker);
                     return Err(error.into());
                 }
-                // It ended between two jobs: that is not this job's fault.
-                Err(Attempt::Lost(Lost::Gone)) if !is_new => continue,
+                // It may have ended between two jobs: that is not this job's fault.
+                Err(Attempt::Lost(Lost::Gone | Lost::Silent(_))) if !is_new => continue,
                 Err(Attempt::Lost(Lost::Gone)) => Err(StageError::new(format!(
                     "the provider `{}` ended before it took the job",
                     program.display()
                 ))
                 .into()),
-                Err(Attempt::Lost(Lost::Died(status))) => Err(died(program, status).into()),
+                Err(Attempt::Lost(Lost::Died(status) | Lost::Silent(status))) => Err(died(program, status).into()),
                 Err(Attempt::Lost(Lost::Confused(error))) => Err(error.into()),
             };
             drop(worker);
