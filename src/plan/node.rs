@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 /// A node's place in its plan.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NodeId(pub usize);
 
 /// Where an input of a node comes from.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NodeInput {
     /// For a port that takes many: which one it is, such as the round's number. Otherwise empty.
     pub label: String,
@@ -17,14 +17,23 @@ pub struct NodeInput {
     pub node: NodeId,
     /// The output's name.
     pub output: String,
+    /// Set for `rounds.last.*`, which stands in the plan once for every round. Of a port's inputs with the same number, in
+    /// the order listed, a run takes the last whose node is not pruned and leaves out the others.
+    pub last_of: Option<u32>,
+    /// The name after `carry.` when it comes by one. For drawings: it does not tell nodes apart.
+    pub carried: Option<String>,
 }
 
 /// One stage of one pipeline, in one round: what will be one job at most.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Node {
     /// Unique in the plan. `init`, `round-3.merge`; with several pipelines `topk_v3/round-3.merge`, where a node that
     /// several share is named after the first.
     pub name: String,
+    /// The other names that mean this node, for what several stages or pipelines share.
+    pub aliases: Vec<String>,
+    /// The stage's own name in its pipeline: `merge`.
+    pub stage: String,
     /// The pipelines that want it.
     pub pipelines: Vec<String>,
     /// The stage kind.
@@ -39,6 +48,14 @@ pub struct Node {
     pub round: Option<u32>,
 }
 
+impl Node {
+    /// The nodes that must be done before this one: those of its inputs and its guard. The same one may come twice.
+    pub fn needs(&self) -> impl Iterator<Item = NodeId> + '_ {
+        let inputs = self.inputs.values().flatten().map(|input| input.node);
+        inputs.chain(self.guard)
+    }
+}
+
 /// A graph of nodes in an order in which each comes after what it needs.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Plan {
@@ -46,4 +63,11 @@ pub struct Plan {
     pub pipelines: Vec<String>,
     /// The nodes; [`NodeId`] is an index.
     pub nodes: Vec<Node>,
+}
+
+impl Plan {
+    /// The nodes with their ids.
+    pub fn iter(&self) -> impl Iterator<Item = (NodeId, &Node)> {
+        self.nodes.iter().enumerate().map(|(index, node)| (NodeId(index), node))
+    }
 }

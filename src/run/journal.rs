@@ -1,0 +1,123 @@
+//! What a run writes about itself: `runs/<id>/run.json` when it begins, then `journal.jsonl`, an event a line.
+//!
+//! Each line is written out at once, so that a run that is killed leaves all that it had told. Progress and log lines are
+//! not in the journal: the one is out of date at once, the other is in the stage's log.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use fs_err::File;
+use serde::{Deserialize, Serialize};
+
+use super::process_mark::ProcessMark;
+use super::{Event, Moment};
+use crate::plan::Plan;
+use crate::store::Digest;
+
+/// The name of the file of events.
+pub(crate) const EVENTS: &str = "journal.jsonl";
+/// The name of the file about the run.
+pub(crate) const HEAD: &str = "run.json";
+
+/// What is known of a run from its beginning.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunHead {
+    /// Its id: ids sort by time.
+    pub id: String,
+    /// Milliseconds since 1970 (UTC).
+    pub started_at: u64,
+    /// The pipelines' names.
+    pub pipelines: Vec<String>,
+    /// All stages, in the plan's order.
+    pub stages: Vec<String>,
+    /// The process that does it.
+    pub process: Option<ProcessMark>,
+    /// The program's version.
+    pub version: String,
+}
+
+/// The journal of a run that is going on.
+#[derive(Debug)]
+pub(crate) struct Journal {
+    head: RunHead,
+    folder: PathBuf,
+    events: File,
+}
+
+impl Journal {
+    /// Begins the journal of a new run in the folder of runs.
+    pub(crate) fn begin(runs: &Path, plan: &Plan, at: u64) -> std::io::Result<Self> {
+        fs_err::create_dir_all(runs)?;
+        let mut attempt = 0_u32;
+        let (id, folder) = loop {
+            let id = run_id(at, std::process::id(), attempt);
+            let folder = runs.join(&id);
+            match fs_err::create_dir(&folder) {
+                Ok(()) => break (id, folder),
+                Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists && attempt < 100 => attempt += 1,
+                Err(e) => return Err(e),
+            }
+        };
+        let head = RunHead {
+            id,
+            started_at: at,
+            pipelines: plan.pipelines.clone(),
+            stages: plan.nodes.iter().map(|node| node.name.clone()).collect(),
+            process: ProcessMark::of(std::process::id()),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        };
+        // The events first: a folder with a head is a run, and then has them.
+        let events = File::create(folder.join(EVENTS))?;
+        fs_err::write(folder.join(HEAD), serde_json::to_vec_pretty(&head).map_err(std::io::Error::other)?)?;
+        Ok(Self { head, folder, events })
+    }
+
+    pub(crate) fn id(&self) -> &str {
+        &self.head.id
+    }
+
+    /// Where the logs of its stages are.
+    pub(crate) fn logs(&self) -> PathBuf {
+        self.folder.join("logs")
+    }
+
+    /// Adds an event.
+    pub(crate) fn write(&mut self, moment: &Moment) -> std::io::Result<()> {
+        if matches!(moment.what, Event::StageProgress { .. } | Event::StageLog { .. }) {
+            return Ok(());
+        }
+        let mut line = serde_json::to_vec(moment).map_err(std::io::Error::other)?;
+        line.push(b'\n');
+        self.events.write_all(&line)
+    }
+}
+
+/// An id that sorts by time: `20261122-114603-1a2b3c`. The end tells apart what begins in the same second.
+fn run_id(at: u64, process: u32, attempt: u32) -> String {
+    let time = i64::try_from(at).ok().and_then(|at| jiff::Timestamp::from_millisecond(at).ok());
+    let time = time.unwrap_or_default().strftime("%Y%m%d-%H%M%S").to_string();
+    let end = Digest::of_bytes(format!("{at} {process} {attempt}").as_bytes()).to_string();
+    format!("{time}-{}", &end[..6])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_sort_by_time_and_differ_within_a_millisecond() {
+        let at = 1_795_347_963_000;
+        assert!(run_id(at, 1, 0).starts_with("20261122-"), "{}", run_id(at, 1, 0));
+        assert!(run_id(at, 1, 0) < run_id(at + 1000, 1, 0));
+        assert_ne!(run_id(at, 1, 0), run_id(at, 2, 0));
+        assert_ne!(run_id(at, 1, 0), run_id(at, 1, 1));
+    }
+
+    #[test]
+    fn two_runs_of_one_moment_have_folders_of_their_own() {
+        let runs = tempfile::tempdir().unwrap();
+        let first = Journal::begin(runs.path(), &Plan::default(), 5).unwrap();
+        let second = Journal::begin(runs.path(), &Plan::default(), 5).unwrap();
+        assert_ne!(first.id(), second.id());
+    }
+}

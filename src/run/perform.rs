@@ -1,0 +1,131 @@
+//! One job from the lock to the record, on the job's own thread.
+//!
+//! ```text
+//! scratch/<key>/job.json   for a provider's worker
+//! scratch/<key>/out/       outputs; cleared before each start
+//! scratch/<key>/keep/      checkpoints; stays when the job is cut off or fails, gone when it has succeeded
+//! ```
+//!
+//! Nothing is recorded unless every declared output is there and everything outside the store is what it was when the key
+//! was made. The record is written last, while the key is locked.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Instant;
+
+use super::clock::now;
+use super::executor::{Executor, JobError};
+use super::process_mark::end_orphan;
+use super::resolve::{Resolved, check_outside, store_error};
+use crate::stage::{Input, Job, KindInfo, Outcome, Reporter, StageError, protocol};
+use crate::store::{KeyLock, Output, Record, Store};
+
+/// A job that may begin: its key is locked.
+#[derive(Debug)]
+pub(crate) struct Work<'a> {
+    pub(crate) stage: &'a str,
+    pub(crate) params: &'a serde_json::Value,
+    pub(crate) kind: &'a KindInfo,
+    pub(crate) resolved: Resolved,
+    pub(crate) lock: KeyLock,
+    pub(crate) cpus: u32,
+    pub(crate) run: &'a str,
+    /// Begin from nothing, without the checkpoints of an earlier attempt.
+    pub(crate) afresh: bool,
+}
+
+/// Does the job and records what it made.
+pub(crate) fn perform(
+    store: &Store,
+    work: Work<'_>,
+    executor: &dyn Executor,
+    reporter: &dyn Reporter,
+) -> Result<Record, JobError> {
+    let folder = store.scratch(&work.resolved.key);
+    end_orphan(&folder);
+    let job = prepare(store, &work, &folder)?;
+    let begin = Instant::now();
+    let outcome = executor.execute(&job, reporter)?;
+    let seconds = begin.elapsed().as_secs_f64();
+    check_outside(store, &work.resolved)?;
+    let outputs = take_in(store, work.kind, &job)?;
+    let record = record(&work, outcome, outputs, seconds);
+    store.commit(&work.lock, &record).map_err(|e| store_error(&e))?;
+    // What is left over is cleared before the next start, and by the store's collector.
+    let _ = fs_err::remove_dir_all(&folder);
+    Ok(record)
+}
+
+fn prepare(store: &Store, work: &Work<'_>, folder: &Path) -> Result<Job, StageError> {
+    let (out, keep) = (folder.join("out"), folder.join("keep"));
+    clear(&out)?;
+    if work.afresh {
+        clear(&keep)?;
+    }
+    // Absolute: a worker gets these paths by themselves.
+    fs_err::create_dir_all(&out)?;
+    fs_err::create_dir_all(&keep)?;
+    let folder = fs_err::canonicalize(folder)?;
+    let mut inputs = BTreeMap::new();
+    for (port, sources) in &work.resolved.inputs {
+        let mut at_hand = Vec::new();
+        for (label, output) in sources {
+            let path = store.view(output).map_err(|e| store_error(&e))?;
+            let path = std::path::absolute(path)?;
+            at_hand.push(Input { label: label.clone(), path });
+        }
+        inputs.insert(port.clone(), at_hand);
+    }
+    let out = folder.join("out");
+    let outputs = work.kind.outputs.iter().map(|port| (port.name.clone(), out.join(&port.name)));
+    Ok(Job {
+        format: protocol::FORMAT,
+        kind: work.kind.name.clone(),
+        params: work.params.clone(),
+        inputs,
+        outputs: outputs.collect(),
+        keep: folder.join("keep"),
+        folder,
+        cpus: work.cpus,
+    })
+}
+
+fn clear(folder: &Path) -> std::io::Result<()> {
+    match fs_err::remove_dir_all(folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Brings the outputs into the store, but none before all are seen to be there.
+fn take_in(store: &Store, kind: &KindInfo, job: &Job) -> Result<BTreeMap<String, Output>, StageError> {
+    let missing = job.outputs.iter().filter(|(_, path)| !path.exists());
+    let missing: Vec<String> = missing.map(|(name, _)| format!("`{name}`")).collect();
+    if !missing.is_empty() {
+        let missing = missing.join(", ");
+        return Err(StageError::new(format!("kind `{}` ended well but did not write {missing}", kind.name))
+            .hint("this is a bug in the kind: it must write every output that it declares"));
+    }
+    let mut outputs = BTreeMap::new();
+    for (name, path) in &job.outputs {
+        outputs.insert(name.clone(), store.ingest(path).map_err(|e| store_error(&e))?);
+    }
+    Ok(outputs)
+}
+
+fn record(work: &Work<'_>, outcome: Outcome, outputs: BTreeMap<String, Output>, seconds: f64) -> Record {
+    Record {
+        key: work.resolved.key,
+        material: work.resolved.material.clone(),
+        stage: work.stage.to_owned(),
+        outputs,
+        // Not a number is not a figure, and JSON has no way to write it.
+        metrics: outcome.metrics.into_iter().filter(|(_, value)| value.is_finite()).collect(),
+        notes: outcome.notes,
+        seconds,
+        finished_at: now() / 1000,
+        run: work.run.to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        cpus: work.cpus,
+    }
+}

@@ -1,0 +1,109 @@
+//! From a node whose inputs are known to its key, and from a guard's output to its answer.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::keys::{External, externals, material, taking_part};
+use crate::plan::{Node, NodeId};
+use crate::stage::{KindInfo, StageError};
+use crate::store::{Digest, InputDigest, KeyMaterial, Output, Record, Store, StoreError};
+
+/// A node with all that its key is made of.
+#[derive(Clone, Debug)]
+pub(crate) struct Resolved {
+    pub(crate) key: Digest,
+    pub(crate) material: KeyMaterial,
+    /// By port, with labels: only what takes part.
+    pub(crate) inputs: BTreeMap<String, Vec<(String, Output)>>,
+    pub(crate) outside: Vec<(External, Digest)>,
+}
+
+/// Finds out a node's key. `made` has the outputs of the nodes before it, none for those that were pruned.
+pub(crate) fn resolve<'a>(
+    store: &Store,
+    kind: &KindInfo,
+    node: &Node,
+    made: impl Fn(NodeId) -> Option<&'a Record>,
+) -> Result<Resolved, StageError> {
+    let mut inputs = BTreeMap::new();
+    let mut digests = BTreeMap::new();
+    for (port, sources) in &node.inputs {
+        let single = kind.inputs.iter().any(|known| &known.name == port && !known.many);
+        let mut found = Vec::new();
+        for source in taking_part(sources, |node| made(node).is_none()) {
+            let record = made(source.node);
+            let output = record.and_then(|record| record.outputs.get(&source.output)).ok_or_else(|| {
+                StageError::new(format!("the input `{port}` has no output `{}` to come from", source.output))
+            })?;
+            let label = if single { String::new() } else { source.label.clone() };
+            found.push((label, *output));
+        }
+        let digest = |(label, output): &(String, Output)| InputDigest {
+            label: label.clone(),
+            digest: output.digest,
+        };
+        if !found.is_empty() {
+            digests.insert(port.clone(), found.iter().map(digest).collect());
+            inputs.insert(port.clone(), found);
+        }
+    }
+    let mut outside = Vec::new();
+    for external in externals(kind, node)? {
+        let digest = store.external(&external.path, &external.include).map_err(|e| told(&e, &external))?;
+        outside.push((external, digest));
+    }
+    let named = outside.iter().map(|(external, digest)| {
+        let label = external.label.clone();
+        (external.param.clone(), InputDigest { label, digest: *digest })
+    });
+    let material = material(kind, node, digests, named);
+    Ok(Resolved {
+        key: material.key(),
+        material,
+        inputs,
+        outside,
+    })
+}
+
+/// Whether what lies outside is still what went into the key.
+pub(crate) fn check_outside(store: &Store, resolved: &Resolved) -> Result<(), StageError> {
+    for (external, digest) in &resolved.outside {
+        let now = store.external(&external.path, &external.include).map_err(|e| told(&e, external))?;
+        if now != *digest {
+            let path = external.path.display();
+            return Err(StageError::new(format!("`{path}` changed while the stage read it: nothing was recorded"))
+                .hint("run again when nothing writes there any more"));
+        }
+    }
+    Ok(())
+}
+
+fn told(error: &StoreError, external: &External) -> StageError {
+    let told = StageError::new(format!("param `{}`: {error}", external.param));
+    error.hints().into_iter().fold(told, StageError::hint)
+}
+
+/// What a guard writes; more may be in it.
+#[derive(Deserialize)]
+struct Decision {
+    stop: bool,
+}
+
+/// Whether a guard says stop: the answer is in its output of the artifact `decision`.
+pub(crate) fn says_stop(store: &Store, kind: &KindInfo, record: &Record) -> Result<bool, StageError> {
+    let port = kind.outputs.iter().find(|port| port.artifact == "decision");
+    let output = port.and_then(|port| record.outputs.get(&port.name)).ok_or_else(|| {
+        StageError::new(format!("kind `{}` guards a round but has no output of the artifact `decision`", kind.name))
+    })?;
+    let path = store.view(output).map_err(|e| store_error(&e))?;
+    let text = fs_err::read(&path)?;
+    let decision: Result<Decision, _> = serde_json::from_slice(&text);
+    let wrong = |e| StageError::new(format!("`{}` is no decision: {e}", path.display()));
+    Ok(decision.map_err(wrong)?.stop)
+}
+
+/// What the store said, for the stage that it was asked for.
+pub(crate) fn store_error(error: &StoreError) -> StageError {
+    error.hints().into_iter().fold(StageError::new(error.to_string()), StageError::hint)
+}

@@ -1,0 +1,444 @@
+//! What to do next: a state machine that takes [`Happening`]s and answers with [`Action`]s.
+//!
+//! It starts no process, reads no clock and touches no file, so that tests can drive it through anything. A node goes
+//! through these phases and never back, except from `Elsewhere` and `Twin` to `Resolving`:
+//!
+//! ```text
+//! Waiting -> Resolving -> Ready -> Running -> Ended
+//!               |           |         +-> Elsewhere (another run makes it) -> Resolving
+//!               |           +-> Twin (an equal node of this run makes it) -> Resolving
+//!               +-> Ended (the store had it)
+//! ```
+//!
+//! Invariants, held by the property tests: each node ends once; none starts before all that it needs has ended well;
+//! what runs at once stays within the limits, except that a job larger than a limit runs, but alone.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::task::{End, Fate, Task};
+use crate::plan::NodeId;
+
+/// What may be in use at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Processor cores.
+    pub cpus: u32,
+    /// Memory in MiB.
+    pub memory_mib: u64,
+    /// Jobs.
+    pub jobs: usize,
+}
+
+/// Something that the scheduler is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Happening {
+    /// The run begins.
+    Begin,
+    /// A node's key is known, and whether the store has it.
+    Resolved {
+        /// The node.
+        node: NodeId,
+        /// Its key.
+        key: String,
+        /// Whether the store has the outputs.
+        hit: bool,
+        /// For a guard that was a hit: whether it says stop.
+        stop: bool,
+    },
+    /// A started node is being made by another run: it holds no resources while it waits.
+    Elsewhere(NodeId),
+    /// The other run has let go of it.
+    Released(NodeId),
+    /// A job is done and in the store.
+    Finished {
+        /// The node.
+        node: NodeId,
+        /// For a guard: whether it says stop.
+        stop: bool,
+    },
+    /// A job failed, or its key could not be found out.
+    Failed(NodeId),
+    /// A job ended because it was told to.
+    Stopped(NodeId),
+    /// The user asked to end: the first time take no new work, the second time end at once.
+    Interrupted,
+}
+
+/// Something that the scheduler wants done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Find out the key and whether the store has it.
+    Resolve(NodeId),
+    /// Run the job.
+    Start(NodeId),
+    /// The node is left out on account of this guard.
+    Prune(NodeId, NodeId),
+    /// The node cannot run.
+    Skip(NodeId, Because),
+    /// End the jobs that are running.
+    Stop(Manner),
+}
+
+/// Why a node is skipped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Because {
+    /// This node failed.
+    Failed(NodeId),
+    /// The run was interrupted.
+    Interrupted,
+}
+
+/// How jobs are ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Manner {
+    /// Costly ones are asked to end, cheap ones come to their end.
+    Gently,
+    /// At once.
+    AtOnce,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Phase {
+    Waiting,
+    Resolving,
+    Ready,
+    Running,
+    Elsewhere,
+    Twin,
+    Ended(End),
+}
+
+/// How often a job that does not fit may be overtaken by smaller ones behind it.
+const PATIENCE: u32 = 4;
+
+/// The state of a run.
+#[derive(Debug)]
+pub struct Scheduler {
+    tasks: Vec<Task>,
+    limits: Limits,
+    keep_going: bool,
+    phases: Vec<Phase>,
+    /// How many dependencies have not ended.
+    open: Vec<usize>,
+    dependents: Vec<Vec<NodeId>>,
+    /// Milliseconds of the longest chain that begins with the node.
+    chain: Vec<u64>,
+    /// Guards that said stop.
+    stopping: BTreeSet<NodeId>,
+    /// The guard on account of which a node was pruned; why one was skipped.
+    guards: BTreeMap<NodeId, NodeId>,
+    causes: BTreeMap<NodeId, Because>,
+    ready: BTreeSet<(Reverse<u64>, NodeId)>,
+    overtaken: BTreeMap<NodeId, u32>,
+    /// The node that makes a key, and the equal ones that wait for it.
+    makers: BTreeMap<String, NodeId>,
+    keys: BTreeMap<NodeId, String>,
+    twins: BTreeMap<NodeId, Vec<NodeId>>,
+    running: BTreeSet<NodeId>,
+    halted: Option<Because>,
+    left: usize,
+}
+
+impl Scheduler {
+    /// Takes the tasks in an order in which each comes after what it needs.
+    #[must_use]
+    pub fn new(tasks: Vec<Task>, limits: Limits, keep_going: bool) -> Self {
+        let count = tasks.len();
+        let mut dependents = vec![Vec::new(); count];
+        let mut open = vec![0; count];
+        for (at, task) in tasks.iter().enumerate() {
+            let needed = task.dependencies();
+            open[at] = needed.len();
+            for NodeId(before) in needed {
+                dependents[before].push(NodeId(at));
+            }
+        }
+        let mut chain = vec![0_u64; count];
+        for at in (0..count).rev() {
+            let after = dependents[at].iter().map(|node: &NodeId| chain[node.0]).max();
+            // Whole milliseconds: a total order, whatever the estimate.
+            let own = (tasks[at].seconds.clamp(0.0, 1e9) * 1000.0) as u64;
+            chain[at] = own.max(1) + after.unwrap_or(0);
+        }
+        let limits = Limits {
+            cpus: limits.cpus.max(1),
+            memory_mib: limits.memory_mib,
+            jobs: limits.jobs.max(1),
+        };
+        Self {
+            limits,
+            keep_going,
+            phases: vec![Phase::Waiting; count],
+            open,
+            dependents,
+            chain,
+            stopping: BTreeSet::new(),
+            guards: BTreeMap::new(),
+            causes: BTreeMap::new(),
+            ready: BTreeSet::new(),
+            overtaken: BTreeMap::new(),
+            makers: BTreeMap::new(),
+            keys: BTreeMap::new(),
+            twins: BTreeMap::new(),
+            running: BTreeSet::new(),
+            halted: None,
+            left: count,
+            tasks,
+        }
+    }
+
+    /// Takes what happened, answers with what to do. Happenings that come too late, such as a hit for a node
+    /// that was skipped meanwhile, change nothing.
+    pub fn handle(&mut self, happening: Happening) -> Vec<Action> {
+        let mut actions = Vec::new();
+        match happening {
+            Happening::Begin => {
+                for at in 0..self.tasks.len() {
+                    if self.open[at] == 0 && self.phases[at] == Phase::Waiting {
+                        self.decide(NodeId(at), &mut actions);
+                    }
+                }
+            }
+            Happening::Resolved { node, key, hit, stop } => self.resolved(node, key, hit, stop, &mut actions),
+            Happening::Elsewhere(node) if self.phase(node) == &Phase::Running => {
+                self.running.remove(&node);
+                self.phases[node.0] = Phase::Elsewhere;
+                if let Some(because) = self.halted {
+                    self.skip(node, because, &mut actions);
+                }
+            }
+            Happening::Released(node) if self.phase(node) == &Phase::Elsewhere => self.resolve(node, &mut actions),
+            Happening::Finished { node, stop } if self.phase(node) == &Phase::Running => {
+                self.end_well(node, End::Ran, stop, &mut actions);
+            }
+            Happening::Failed(node) if !self.has_ended(node) => self.failed(node, &mut actions),
+            Happening::Stopped(node) if !self.has_ended(node) => {
+                self.skip(node, self.halted.unwrap_or(Because::Interrupted), &mut actions);
+            }
+            Happening::Interrupted => self.interrupted(&mut actions),
+            _ => {}
+        }
+        self.start_ready(&mut actions);
+        actions
+    }
+
+    /// Whether every node has ended.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        self.left == 0
+    }
+
+    /// How a node ended, once it has.
+    #[must_use]
+    pub fn end(&self, node: NodeId) -> Option<End> {
+        match self.phase(node) {
+            Phase::Ended(end) => Some(*end),
+            _ => None,
+        }
+    }
+
+    /// Whether the user has asked to end.
+    #[must_use]
+    pub fn is_interrupted(&self) -> bool {
+        self.halted == Some(Because::Interrupted)
+    }
+
+    /// The cores that a job of the node gets.
+    #[must_use]
+    pub fn cpus(&self, node: NodeId) -> u32 {
+        match self.tasks[node.0].cpus {
+            0 => self.limits.cpus,
+            cpus => cpus.min(self.limits.cpus),
+        }
+    }
+
+    fn phase(&self, node: NodeId) -> &Phase {
+        &self.phases[node.0]
+    }
+
+    fn has_ended(&self, node: NodeId) -> bool {
+        matches!(self.phase(node), Phase::Ended(_))
+    }
+
+    fn resolved(&mut self, node: NodeId, key: String, hit: bool, stop: bool, actions: &mut Vec<Action>) {
+        match self.phase(node) {
+            // `Running`: another run finished it between the look-up and the lock.
+            Phase::Resolving | Phase::Running if hit => self.end_well(node, End::Cached, stop, actions),
+            Phase::Resolving => match self.makers.get(&key).copied() {
+                Some(maker) => {
+                    self.phases[node.0] = Phase::Twin;
+                    self.twins.entry(maker).or_default().push(node);
+                }
+                None => {
+                    self.makers.insert(key.clone(), node);
+                    self.keys.insert(node, key);
+                    self.phases[node.0] = Phase::Ready;
+                    self.ready.insert((Reverse(self.chain[node.0]), node));
+                }
+            },
+            _ => {}
+        }
+    }
+
+    fn resolve(&mut self, node: NodeId, actions: &mut Vec<Action>) {
+        self.give_up_key(node);
+        self.phases[node.0] = Phase::Resolving;
+        actions.push(Action::Resolve(node));
+    }
+
+    /// Ceases to be the one that makes its key.
+    fn give_up_key(&mut self, node: NodeId) {
+        if let Some(key) = self.keys.remove(&node) {
+            self.makers.remove(&key);
+        }
+    }
+
+    fn end_well(&mut self, node: NodeId, end: End, stop: bool, actions: &mut Vec<Action>) {
+        if stop {
+            self.stopping.insert(node);
+        }
+        let twins = self.twins.remove(&node).unwrap_or_default();
+        self.settle(node, end, actions);
+        for twin in twins {
+            if self.phase(twin) == &Phase::Twin {
+                self.resolve(twin, actions);
+            }
+        }
+    }
+
+    fn failed(&mut self, node: NodeId, actions: &mut Vec<Action>) {
+        let because = Because::Failed(node);
+        let twins = self.twins.remove(&node).unwrap_or_default();
+        self.settle(node, End::Failed, actions);
+        for twin in twins {
+            self.skip(twin, because, actions);
+        }
+        if !self.keep_going && self.halted.is_none() {
+            self.halt(because, actions);
+        }
+    }
+
+    fn interrupted(&mut self, actions: &mut Vec<Action>) {
+        if self.is_interrupted() {
+            actions.push(Action::Stop(Manner::AtOnce));
+        } else {
+            self.halt(Because::Interrupted, actions);
+            actions.push(Action::Stop(Manner::Gently));
+        }
+    }
+
+    /// Takes no new work: what does not run yet is skipped.
+    fn halt(&mut self, because: Because, actions: &mut Vec<Action>) {
+        self.halted = Some(because);
+        for at in 0..self.tasks.len() {
+            if self.phases[at] != Phase::Running {
+                self.skip(NodeId(at), because, actions);
+            }
+        }
+    }
+
+    fn skip(&mut self, node: NodeId, because: Because, actions: &mut Vec<Action>) {
+        if self.has_ended(node) {
+            return;
+        }
+        self.causes.insert(node, because);
+        actions.push(Action::Skip(node, because));
+        let twins = self.twins.remove(&node).unwrap_or_default();
+        self.settle(node, End::Skipped, actions);
+        for twin in twins {
+            self.skip(twin, because, actions);
+        }
+    }
+
+    /// Ends a node and decides on those that waited for nothing else.
+    fn settle(&mut self, node: NodeId, end: End, actions: &mut Vec<Action>) {
+        let mut ended = vec![(node, end)];
+        while let Some((node, end)) = ended.pop() {
+            self.ready.remove(&(Reverse(self.chain[node.0]), node));
+            self.running.remove(&node);
+            self.give_up_key(node);
+            self.phases[node.0] = Phase::Ended(end);
+            self.left -= 1;
+            for at in 0..self.dependents[node.0].len() {
+                let dependent = self.dependents[node.0][at];
+                self.open[dependent.0] -= 1;
+                if self.open[dependent.0] == 0 && self.phase(dependent) == &Phase::Waiting {
+                    ended.extend(self.decide(dependent, actions).map(|end| (dependent, end)));
+                }
+            }
+        }
+    }
+
+    /// Decides on a node all of whose dependencies have ended; answers with its end if that is now known.
+    fn decide(&mut self, node: NodeId, actions: &mut Vec<Action>) -> Option<End> {
+        let end = |other| self.end(other).expect("all that a node depends on has ended");
+        match self.tasks[node.0].fate(end, |guard| self.stopping.contains(&guard)) {
+            Fate::Wanted => {
+                self.resolve(node, actions);
+                None
+            }
+            Fate::Pruned(by) => {
+                let guard = self.guards.get(&by).copied().unwrap_or(by);
+                self.guards.insert(node, guard);
+                actions.push(Action::Prune(node, guard));
+                Some(End::Pruned)
+            }
+            Fate::Skipped(by) => {
+                let because = self.causes.get(&by).copied().unwrap_or(Because::Failed(by));
+                self.causes.insert(node, because);
+                actions.push(Action::Skip(node, because));
+                Some(End::Skipped)
+            }
+        }
+    }
+
+    /// Starts what fits, the longest chain first. What does not fit may be overtaken, but not for ever.
+    fn start_ready(&mut self, actions: &mut Vec<Action>) {
+        if self.halted.is_some() || self.running.len() >= self.limits.jobs {
+            return;
+        }
+        let mut passed = Vec::new();
+        for (chain, node) in self.ready.clone() {
+            if self.running.len() >= self.limits.jobs {
+                return;
+            }
+            if self.fits(node) {
+                for other in &passed {
+                    *self.overtaken.entry(*other).or_default() += 1;
+                }
+                self.ready.remove(&(chain, node));
+                self.running.insert(node);
+                self.phases[node.0] = Phase::Running;
+                actions.push(Action::Start(node));
+            } else {
+                passed.push(node);
+                if self.overtaken.get(&node).is_some_and(|times| *times >= PATIENCE) {
+                    return;
+                }
+            }
+        }
+    }
+
+    fn fits(&self, node: NodeId) -> bool {
+        if self.running.is_empty() {
+            return true;
+        }
+        if self.is_oversized(node) || self.running.iter().any(|other| self.is_oversized(*other)) {
+            return false;
+        }
+        let with_it = || self.running.iter().copied().chain([node]);
+        let cpus: u64 = with_it().map(|one| u64::from(self.cpus(one))).sum();
+        let memory: u64 = with_it().map(|one| self.tasks[one.0].memory_mib).sum();
+        cpus <= u64::from(self.limits.cpus) && memory <= self.limits.memory_mib
+    }
+
+    fn is_oversized(&self, node: NodeId) -> bool {
+        let task = &self.tasks[node.0];
+        task.cpus > self.limits.cpus || task.memory_mib > self.limits.memory_mib
+    }
+}
+
+#[cfg(test)]
+#[path = "scheduler_tests.rs"]
+mod tests;
