@@ -1,0 +1,9 @@
+//! The stage provider that trains and runs detectors on libtorch.
+//!
+//! The network, from plain geometry up:
+//! [`boxes`] and [`nms`] are plain arithmetic on rows of numbers, [`anchors`], [`matcher`], [`sampling`] and [`box_coder`] make targets
+//! of them, [`layers`], [`backbone`] and [`fpn`] are the convolutional part, [`rpn`], [`roi_align`] and [`roi_heads`] the two stages of
+//! the detector, [`transform`] its entrance, and [`faster_rcnn`] the whole.
+
+pub mod config;
+pub mod faster_rcnn;
