@@ -5,5 +5,18 @@
 //! of them, [`layers`], [`backbone`] and [`fpn`] are the convolutional part, [`rpn`], [`roi_align`] and [`roi_heads`] the two stages of
 //! the detector, [`transform`] its entrance, and [`faster_rcnn`] the whole.
 
+pub mod anchors;
+mod backbone;
+pub mod box_coder;
+pub mod boxes;
 pub mod config;
 pub mod faster_rcnn;
+mod fpn;
+mod layers;
+pub mod matcher;
+pub mod nms;
+mod roi_align;
+mod roi_heads;
+mod rpn;
+pub mod sampling;
+mod transform;
