@@ -97,10 +97,10 @@ pub enum DetectorError {
 pub struct FasterRcnn {
     config: DetectorConfig,
     device: Device,
-    transform: Transform,
+    pub(crate) transform: Transform,
     body: Box<dyn Body>,
     pyramid: FeaturePyramid,
-    rpn: RegionProposalNetwork,
+    pub(crate) rpn: RegionProposalNetwork,
     heads: RoiHeads,
 }
 
@@ -207,7 +207,7 @@ impl FasterRcnn {
     }
 
     /// The pyramid over a batch, the pooled level last.
-    fn features(&self, batch: &Tensor) -> Result<Vec<Tensor>, TchError> {
+    pub(crate) fn features(&self, batch: &Tensor) -> Result<Vec<Tensor>, TchError> {
         self.pyramid.forward(&self.body.forward(batch)?)
     }
 

@@ -15,6 +15,10 @@ mod fpn;
 mod layers;
 pub mod matcher;
 pub mod nms;
+#[cfg(test)]
+mod parity;
+#[cfg(test)]
+mod repeatability;
 mod roi_align;
 mod roi_heads;
 mod rpn;

@@ -214,7 +214,7 @@ mod tests {
         // Small and large, at the edges, narrower than a cell and reaching out.
         let boxes = vec![
             vec![[3.0, 5.0, 20.0, 30.0], [0.0, 0.0, 80.0, 64.0], [79.0, 63.5, 80.0, 64.0]],
-            vec![[10.0, 2.0, 70.0, 60.0]],
+            vec![[10.0, 2.0, 45.0, 40.0]],
         ];
         let pooled = align.forward(&levels, &boxes, &[(64, 80), (64, 70)]).unwrap();
         assert_eq!(pooled.size(), [4, 3, 3, 3]);
