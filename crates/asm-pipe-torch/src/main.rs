@@ -1,1 +1,3 @@
+//! The program of the stage provider.
+
 fn main() {}

@@ -1,0 +1,261 @@
+//! The whole detector: images in, losses or boxes out. It knows no files and no schedule.
+
+use asm_pipe::random::Stream;
+use tch::{Device, Kind, TchError, Tensor, nn};
+use thiserror::Error;
+
+use crate::backbone::{self, Body};
+use crate::boxes::{self, Row};
+use crate::config::DetectorConfig;
+use crate::fpn::FeaturePyramid;
+use crate::roi_heads::{Objects, RoiHeads};
+use crate::rpn::{Mode, RegionProposalNetwork};
+use crate::transform::Transform;
+
+/// The objects of one image.
+#[derive(Debug)]
+pub struct Target {
+    /// `[N, 4]` f32, xyxy in pixels of the image as given.
+    pub boxes: Tensor,
+    /// `[N]` i64, from 1 to the number of classes (0 is the background).
+    pub labels: Tensor,
+}
+
+/// The four parts of the loss, each a scalar on the network's device.
+#[derive(Debug)]
+pub struct Losses {
+    /// Cross entropy of the box head's classes.
+    pub classifier: Tensor,
+    /// Smooth L1 of the box head's offsets.
+    pub box_reg: Tensor,
+    /// Binary cross entropy of the proposals.
+    pub objectness: Tensor,
+    /// Smooth L1 of the proposals' offsets.
+    pub rpn_box_reg: Tensor,
+}
+
+impl Losses {
+    /// The parts by torchvision's names, as numbers: for progress, and to stop when one is not finite.
+    #[must_use]
+    pub fn parts(&self) -> [(&'static str, f64); 4] {
+        [
+            ("loss_classifier", self.classifier.double_value(&[])),
+            ("loss_box_reg", self.box_reg.double_value(&[])),
+            ("loss_objectness", self.objectness.double_value(&[])),
+            ("loss_rpn_box_reg", self.rpn_box_reg.double_value(&[])),
+        ]
+    }
+
+    /// The sum of the parts, to take the gradient of.
+    #[must_use]
+    pub fn total(&self) -> Tensor {
+        &self.classifier + &self.box_reg + &self.objectness + &self.rpn_box_reg
+    }
+}
+
+/// What was found in one image, best first, on the CPU.
+#[derive(Debug)]
+pub struct ImageBoxes {
+    /// `[N, 4]` f32, xyxy in pixels of the image as given.
+    pub boxes: Tensor,
+    /// `[N]` i64, from 1 (0 is the background).
+    pub labels: Tensor,
+    /// `[N]` f32 in `[0, 1]`.
+    pub scores: Tensor,
+}
+
+/// Why a batch or a configuration cannot be used.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum DetectorError {
+    /// The configuration contradicts itself.
+    #[error("the detector's configuration is not usable: {0}")]
+    Config(String),
+    /// An image has a shape or a kind that the network cannot read.
+    #[error("image {at} of the batch: {problem}")]
+    Image {
+        /// Its place in the batch, from 0.
+        at: usize,
+        /// What is wrong.
+        problem: String,
+    },
+    /// The boxes or labels of an image cannot be learned from.
+    #[error("target {at} of the batch: {problem}")]
+    Target {
+        /// Its place in the batch, from 0.
+        at: usize,
+        /// What is wrong.
+        problem: String,
+    },
+    /// libtorch refused an operation.
+    #[error(transparent)]
+    Torch(#[from] tch::TchError),
+}
+
+/// Faster R-CNN with a feature pyramid (Ren 2015, Lin 2017), as torchvision defines it.
+#[derive(Debug)]
+pub struct FasterRcnn {
+    config: DetectorConfig,
+    device: Device,
+    pub(crate) transform: Transform,
+    body: Box<dyn Body>,
+    pyramid: FeaturePyramid,
+    pub(crate) rpn: RegionProposalNetwork,
+    heads: RoiHeads,
+}
+
+impl FasterRcnn {
+    /// Builds the network with fresh weights on a path of a variable store (its root gives torchvision's names). Fresh weights
+    /// come from libtorch's generator: call `tch::manual_seed` before.
+    ///
+    /// # Errors
+    /// If the configuration contradicts itself.
+    pub fn new(path: &nn::Path, config: &DetectorConfig) -> Result<Self, DetectorError> {
+        config.check().map_err(DetectorError::Config)?;
+        let backbone = path.sub("backbone");
+        let body = backbone::build(&backbone.sub("body"), config)?;
+        let channels = body.channels();
+        if config.anchor_sizes.len() != channels.len() + 1 {
+            let (levels, lists) = (channels.len() + 1, config.anchor_sizes.len());
+            return Err(DetectorError::Config(format!(
+                "`anchor_sizes` has {lists} lists, but the pyramid has {levels} levels"
+            )));
+        }
+        Ok(Self {
+            pyramid: FeaturePyramid::new(&backbone.sub("fpn"), &channels, config.fpn_channels)?,
+            rpn: RegionProposalNetwork::new(&path.sub("rpn"), config)?,
+            heads: RoiHeads::new(&path.sub("roi_heads"), config)?,
+            transform: Transform {
+                min_size: config.min_size,
+                max_size: config.max_size,
+                mean: config.image_mean,
+                std: config.image_std,
+            },
+            body,
+            device: path.device(),
+            config: config.clone(),
+        })
+    }
+
+    /// The configuration that the network was built from.
+    #[must_use]
+    pub fn config(&self) -> &DetectorConfig {
+        &self.config
+    }
+
+    /// The losses of a batch of images (`[3, H, W]` f32 in `[0, 1]`, sizes may differ) against their objects.
+    /// The sampler decides which anchors and proposals take part.
+    ///
+    /// # Errors
+    /// If an image or a target has a wrong shape, kind or value, or numbers do not match.
+    pub fn losses(&self, images: &[Tensor], targets: &[Target], sampler: &mut Stream) -> Result<Losses, DetectorError> {
+        check_images(images)?;
+        if images.len() != targets.len() {
+            let problem = format!("{} images came with {} targets", images.len(), targets.len());
+            let at = images.len().min(targets.len());
+            return Err(DetectorError::Target { at, problem });
+        }
+        let batch = self.transform.batch(images, self.device)?;
+        let mut objects = Vec::with_capacity(targets.len());
+        for (at, target) in targets.iter().enumerate() {
+            let mut of_image = self.objects(at, target)?;
+            for row in &mut of_image.boxes {
+                *row = batch.enlarge(at, row);
+            }
+            objects.push(of_image);
+        }
+        let levels = self.features(&batch.tensor)?;
+        let found = self.rpn.predict(&levels, batch.padded()?)?;
+        let rows: Vec<Vec<Row>> = objects.iter().map(|objects| objects.boxes.clone()).collect();
+        let (objectness, rpn_box_reg) = self.rpn.losses(&found, &rows, sampler)?;
+        let proposals = self.rpn.proposals(&found, &batch.sizes, Mode::Training)?;
+        let (classifier, box_reg) =
+            self.heads
+                .losses(pooled_levels(&levels), proposals, &objects, &batch.sizes, sampler)?;
+        Ok(Losses {
+            classifier,
+            box_reg,
+            objectness,
+            rpn_box_reg,
+        })
+    }
+
+    /// The boxes in each image (`[3, H, W]` f32 in `[0, 1]`, sizes may differ). Keeps no graph.
+    ///
+    /// # Errors
+    /// If an image has a wrong shape or kind.
+    pub fn detect(&self, images: &[Tensor]) -> Result<Vec<ImageBoxes>, DetectorError> {
+        check_images(images)?;
+        let _guard = tch::no_grad_guard();
+        let batch = self.transform.batch(images, self.device)?;
+        let levels = self.features(&batch.tensor)?;
+        let found = self.rpn.predict(&levels, batch.padded()?)?;
+        let proposals = self.rpn.proposals(&found, &batch.sizes, Mode::Detection)?;
+        let found = self.heads.detect(pooled_levels(&levels), &proposals, &batch.sizes)?;
+        found
+            .into_iter()
+            .enumerate()
+            .map(|(image, found)| {
+                let rows: Vec<Row> = found.boxes.iter().map(|row| batch.restore(image, row)).collect();
+                Ok(ImageBoxes {
+                    boxes: boxes::tensor(&rows, Device::Cpu)?,
+                    labels: Tensor::f_from_slice(&found.labels)?,
+                    scores: Tensor::f_from_slice(&found.scores)?,
+                })
+            })
+            .collect()
+    }
+
+    /// The pyramid over a batch, the pooled level last.
+    pub(crate) fn features(&self, batch: &Tensor) -> Result<Vec<Tensor>, TchError> {
+        self.pyramid.forward(&self.body.forward(batch)?)
+    }
+
+    /// The objects of an image, if they can be learned from.
+    fn objects(&self, at: usize, target: &Target) -> Result<Objects, DetectorError> {
+        let wrong = |problem: String| DetectorError::Target { at, problem };
+        let (boxes_shape, labels_shape) = (target.boxes.size(), target.labels.size());
+        if boxes_shape.len() != 2 || boxes_shape[1] != 4 || labels_shape != [boxes_shape[0]] {
+            return Err(wrong(format!(
+                "boxes of shape {boxes_shape:?} with labels of shape {labels_shape:?}, not [N, 4] with [N]"
+            )));
+        }
+        let rows = boxes::rows(&target.boxes)?;
+        if let Some(row) = rows.iter().find(|row| !usable(row)) {
+            return Err(wrong(format!("box {row:?} has no extent or is not finite")));
+        }
+        let labels: Vec<i64> = boxes::integers(&target.labels)?;
+        if let Some(label) = labels
+            .iter()
+            .find(|&&label| !(1..self.config.num_classes).contains(&label))
+        {
+            let last = self.config.num_classes - 1;
+            return Err(wrong(format!("label {label} is not between 1 and {last}")));
+        }
+        Ok(Objects { boxes: rows, labels })
+    }
+}
+
+fn usable(row: &Row) -> bool {
+    row.iter().all(|edge| edge.is_finite()) && row[2] > row[0] && row[3] > row[1]
+}
+
+/// The levels that boxes are pooled from: all but the pooled one.
+fn pooled_levels(levels: &[Tensor]) -> &[Tensor] {
+    &levels[..levels.len() - 1]
+}
+
+fn check_images(images: &[Tensor]) -> Result<(), DetectorError> {
+    if images.is_empty() {
+        let problem = "a batch needs at least one image".into();
+        return Err(DetectorError::Image { at: 0, problem });
+    }
+    for (at, image) in images.iter().enumerate() {
+        let (shape, kind) = (image.size(), image.f_kind()?);
+        if shape.len() != 3 || shape[0] != 3 || shape[1] < 1 || shape[2] < 1 || kind != Kind::Float {
+            let problem = format!("shape {shape:?} of {kind:?}, not [3, height, width] of Float");
+            return Err(DetectorError::Image { at, problem });
+        }
+    }
+    Ok(())
+}
