@@ -1,0 +1,3 @@
+//! The stage provider that trains and runs detectors on libtorch.
+
+pub mod weights;
