@@ -50,7 +50,11 @@ impl Draw {
         let flip = stream.chance(0.5) && augmentation.flip;
         let mut factor = || {
             let (change, factor) = (stream.chance(0.5), stream.uniform(-1.0, 1.0));
-            if change { 1.0 + augmentation.colour_jitter * factor } else { 1.0 }
+            if change {
+                1.0 + augmentation.colour_jitter * factor
+            } else {
+                1.0
+            }
         };
         Self {
             flip,
@@ -90,7 +94,10 @@ fn apply(pixels: &Pixels, boxes: &[BoundingBox], draw: Draw) -> Sample {
         width: pixels.width,
         height: pixels.height,
         planes,
-        boxes: boxes.iter().map(|bounds| if draw.flip { mirrored(bounds, width) } else { *bounds }).collect(),
+        boxes: boxes
+            .iter()
+            .map(|bounds| if draw.flip { mirrored(bounds, width) } else { *bounds })
+            .collect(),
     }
 }
 
@@ -111,7 +118,10 @@ fn mirrored(bounds: &BoundingBox, width: f64) -> BoundingBox {
 fn jitter(mut planes: [&mut [f32]; 3], draw: Draw) {
     if draw.brightness != 1.0 {
         let factor = draw.brightness as f32;
-        planes.iter_mut().flat_map(|plane| plane.iter_mut()).for_each(|v| *v = (*v * factor).clamp(0.0, 1.0));
+        planes
+            .iter_mut()
+            .flat_map(|plane| plane.iter_mut())
+            .for_each(|v| *v = (*v * factor).clamp(0.0, 1.0));
     }
     let [red, green, blue] = planes;
     if draw.saturation != 1.0 {
@@ -125,7 +135,12 @@ fn jitter(mut planes: [&mut [f32]; 3], draw: Draw) {
     }
     if draw.contrast != 1.0 {
         let factor = draw.contrast as f32;
-        let sum: f64 = red.iter().zip(&*green).zip(&*blue).map(|((r, g), b)| f64::from(luma(*r, *g, *b))).sum();
+        let sum: f64 = red
+            .iter()
+            .zip(&*green)
+            .zip(&*blue)
+            .map(|((r, g), b)| f64::from(luma(*r, *g, *b)))
+            .sum();
         let mean = (sum / red.len().max(1) as f64) as f32;
         for value in red.iter_mut().chain(green).chain(blue) {
             *value = (mean + (*value - mean) * factor).clamp(0.0, 1.0);
@@ -151,7 +166,10 @@ mod tests {
         Pixels { width, height, data }
     }
 
-    const FLIP: Draw = Draw { flip: true, ..Draw::NONE };
+    const FLIP: Draw = Draw {
+        flip: true,
+        ..Draw::NONE
+    };
 
     fn bytes(sample: &Sample) -> Pixels {
         let area = sample.width * sample.height;
@@ -184,7 +202,11 @@ mod tests {
     #[test]
     fn boxes_follow_the_pixels_they_frame() {
         // One bright pixel in column 1 of 7: wide, so that a flip about the wrong axis is seen.
-        let mut image = Pixels { width: 7, height: 3, data: vec![0; 63] };
+        let mut image = Pixels {
+            width: 7,
+            height: 3,
+            data: vec![0; 63],
+        };
         image.data[(7 + 1) * 3] = 255;
         let flipped = apply(&image, &[BoundingBox::new([1.0, 1.0, 2.0, 2.0])], FLIP);
         assert_eq!(flipped.boxes[0].xyxy(), [5.0, 1.0, 6.0, 2.0]);
@@ -194,31 +216,68 @@ mod tests {
     #[test]
     fn every_setting_draws_its_numbers_whether_others_are_on_or_not() {
         let jittered = |flip| {
-            let settings = Augmentation { flip, colour_jitter: 0.5 };
+            let settings = Augmentation {
+                flip,
+                colour_jitter: 0.5,
+            };
             Draw::new(settings, &mut Stream::new(1, "test", &[4]))
         };
-        assert_eq!(Draw { flip: false, ..jittered(true) }, jittered(false));
+        assert_eq!(
+            Draw {
+                flip: false,
+                ..jittered(true)
+            },
+            jittered(false)
+        );
     }
 
     #[test]
     fn factors_mean_what_they_say() {
         let image = pixels(5, 4);
         let plain = unchanged(&image);
-        let dark = apply(&image, &[], Draw { brightness: 0.5, ..Draw::NONE });
-        assert!(dark.planes.iter().zip(&plain.planes).all(|(d, p)| (d - p * 0.5).abs() < 1e-6));
-        let grey = apply(&image, &[], Draw { saturation: 0.0, ..Draw::NONE });
+        let dark = apply(
+            &image,
+            &[],
+            Draw {
+                brightness: 0.5,
+                ..Draw::NONE
+            },
+        );
+        assert!(
+            dark.planes
+                .iter()
+                .zip(&plain.planes)
+                .all(|(d, p)| (d - p * 0.5).abs() < 1e-6)
+        );
+        let grey = apply(
+            &image,
+            &[],
+            Draw {
+                saturation: 0.0,
+                ..Draw::NONE
+            },
+        );
         assert!((0..20).all(|at| grey.planes[at] == grey.planes[20 + at] && grey.planes[at] == grey.planes[40 + at]));
-        let flat = apply(&image, &[], Draw { contrast: 0.0, ..Draw::NONE });
+        let flat = apply(
+            &image,
+            &[],
+            Draw {
+                contrast: 0.0,
+                ..Draw::NONE
+            },
+        );
         assert!(flat.planes.iter().all(|value| (value - flat.planes[0]).abs() < 1e-6));
     }
 
     #[test]
     fn about_half_of_the_images_flip() {
-        let settings = Augmentation { flip: true, colour_jitter: 0.0 };
+        let settings = Augmentation {
+            flip: true,
+            colour_jitter: 0.0,
+        };
         let image = pixels(2, 1);
-        let flips = (0..400).filter(|&at| {
-            augmented(&image, &[], settings, &mut Stream::new(0, "test", &[at])) != unchanged(&image)
-        });
+        let flips = (0..400)
+            .filter(|&at| augmented(&image, &[], settings, &mut Stream::new(0, "test", &[at])) != unchanged(&image));
         assert!((150..250).contains(&flips.count()));
     }
 }

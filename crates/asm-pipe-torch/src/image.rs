@@ -29,11 +29,15 @@ pub fn decode(folder: &Path, image: &detection::Image) -> Result<Pixels, StageEr
     if bytes.starts_with(&[0xff, 0xd8]) && !jpeg_is_complete(&bytes) {
         return Err(fault("the JPEG is cut off".into()));
     }
-    let decoded = ::image::load_from_memory(&bytes).map_err(|e| fault(e.to_string()))?.into_rgb8();
+    let decoded = ::image::load_from_memory(&bytes)
+        .map_err(|e| fault(e.to_string()))?
+        .into_rgb8();
     let (width, height) = decoded.dimensions();
     if (width, height) != (image.width, image.height) {
         let (w, h) = (image.width, image.height);
-        return Err(fault(format!("it has {width}x{height} pixels, its annotation says {w}x{h}")));
+        return Err(fault(format!(
+            "it has {width}x{height} pixels, its annotation says {w}x{h}"
+        )));
     }
     Ok(Pixels {
         width: width as usize,
@@ -43,9 +47,13 @@ pub fn decode(folder: &Path, image: &detection::Image) -> Result<Pixels, StageEr
 }
 
 fn locate(folder: &Path, file: &str) -> Result<PathBuf, StageError> {
-    let inside = Path::new(file).components().all(|part| matches!(part, Component::Normal(_)));
+    let inside = Path::new(file)
+        .components()
+        .all(|part| matches!(part, Component::Normal(_)));
     if !inside || file.is_empty() {
-        return Err(StageError::new(format!("image `{file}` is not inside the folder of images")));
+        return Err(StageError::new(format!(
+            "image `{file}` is not inside the folder of images"
+        )));
     }
     Ok(folder.join(file))
 }
@@ -98,7 +106,9 @@ mod tests {
     #[test]
     fn grey_images_become_rgb() {
         let folder = tempfile::tempdir().unwrap();
-        image::GrayImage::from_pixel(40, 30, image::Luma([9])).save(folder.path().join("g.png")).unwrap();
+        image::GrayImage::from_pixel(40, 30, image::Luma([9]))
+            .save(folder.path().join("g.png"))
+            .unwrap();
         let pixels = decode(folder.path(), &image("g.png", 40)).unwrap();
         assert!(pixels.data.iter().all(|&value| value == 9) && pixels.data.len() == 3600);
     }

@@ -30,7 +30,11 @@ impl Optimizer {
     /// An optimizer without momentum yet, for all variables that require a gradient.
     #[must_use]
     pub fn new(store: &VarStore, settings: Momentum) -> Self {
-        let parameters = store.variables().into_iter().filter(|(_, variable)| variable.requires_grad()).collect();
+        let parameters = store
+            .variables()
+            .into_iter()
+            .filter(|(_, variable)| variable.requires_grad())
+            .collect();
         Self {
             settings,
             parameters,
@@ -51,8 +55,12 @@ impl Optimizer {
     /// When libtorch fails.
     pub fn clip(&mut self, limit: f64) -> Result<f64, TchError> {
         tch::no_grad(|| {
-            let gradients: Vec<Tensor> =
-                self.parameters.values().map(Tensor::grad).filter(Tensor::defined).collect();
+            let gradients: Vec<Tensor> = self
+                .parameters
+                .values()
+                .map(Tensor::grad)
+                .filter(Tensor::defined)
+                .collect();
             if gradients.is_empty() {
                 return Ok(0.0);
             }
@@ -96,9 +104,17 @@ impl Optimizer {
                             let _ = velocity.f_mul_scalar_(momentum)?.f_add_(&change)?;
                             velocity.shallow_clone()
                         }
-                        None => self.velocities.entry(name.clone()).or_insert(change.copy()).shallow_clone(),
+                        None => self
+                            .velocities
+                            .entry(name.clone())
+                            .or_insert(change.copy())
+                            .shallow_clone(),
                     };
-                    change = if nesterov { change + velocity * momentum } else { velocity };
+                    change = if nesterov {
+                        change + velocity * momentum
+                    } else {
+                        velocity
+                    };
                 }
                 let _ = parameter.f_sub_(&(change * learning_rate))?;
             }
@@ -111,7 +127,10 @@ impl Optimizer {
     /// # Errors
     /// When libtorch fails.
     pub fn state(&self) -> Result<Arrays, TchError> {
-        self.velocities.iter().map(|(name, tensor)| Ok((name.clone(), Array::of(tensor)?))).collect()
+        self.velocities
+            .iter()
+            .map(|(name, tensor)| Ok((name.clone(), Array::of(tensor)?)))
+            .collect()
     }
 
     /// Takes up the momentum that [`Optimizer::state`] gave.
@@ -125,7 +144,9 @@ impl Optimizer {
             let tensor = array.tensor()?;
             let fits = parameter.is_some_and(|p| p.size() == tensor.size() && tensor.kind() == Kind::Float);
             let Some(parameter) = parameter.filter(|_| fits) else {
-                return Err(WeightsError::Mismatch(format!("the optimizer has no parameter like `{name}`")));
+                return Err(WeightsError::Mismatch(format!(
+                    "the optimizer has no parameter like `{name}`"
+                )));
             };
             velocities.insert(name.clone(), tensor.f_to_device(parameter.device())?);
         }
@@ -150,7 +171,7 @@ mod tests {
     fn line(settings: Momentum) -> (VarStore, Tensor, Optimizer) {
         let store = VarStore::new(Device::Cpu);
         let mut x = store.root().zeros("x", &[1]);
-        tch::no_grad(|| x.fill_(2.0));
+        let _ = tch::no_grad(|| x.fill_(2.0));
         let optimizer = Optimizer::new(&store, settings);
         (store, x, optimizer)
     }
@@ -180,14 +201,20 @@ mod tests {
         let (_store, x, mut optimizer) = line(heavy);
         // Velocities 3, 5.7, 8.13.
         assert!(near(steps(&x, &mut optimizer, 3), 2.0 - 0.1 * (3.0 + 5.7 + 8.13)));
-        let (_store, x, mut optimizer) = line(Momentum { nesterov: true, ..heavy });
+        let (_store, x, mut optimizer) = line(Momentum {
+            nesterov: true,
+            ..heavy
+        });
         let ahead = (3.0 + 0.9 * 3.0) + (3.0 + 0.9 * 5.7);
         assert!(near(steps(&x, &mut optimizer, 2), 2.0 - 0.1 * ahead));
     }
 
     #[test]
     fn weight_decay_pulls_towards_zero() {
-        let (_store, x, mut optimizer) = line(Momentum { weight_decay: 0.5, ..PLAIN });
+        let (_store, x, mut optimizer) = line(Momentum {
+            weight_decay: 0.5,
+            ..PLAIN
+        });
         assert!(near(steps(&x, &mut optimizer, 1), 2.0 - 0.1 * (3.0 + 0.5 * 2.0)));
     }
 
@@ -206,14 +233,18 @@ mod tests {
 
     #[test]
     fn a_restored_optimizer_goes_on_exactly() {
-        let heavy = Momentum { momentum: 0.9, weight_decay: 0.01, nesterov: false };
+        let heavy = Momentum {
+            momentum: 0.9,
+            weight_decay: 0.01,
+            nesterov: false,
+        };
         let (_store, x, mut optimizer) = line(heavy);
         let whole = steps(&x, &mut optimizer, 5);
         let (_first, x, mut optimizer) = line(heavy);
         let half = steps(&x, &mut optimizer, 2);
         let state = optimizer.state().unwrap();
         let (_second, mut x, mut optimizer) = line(heavy);
-        tch::no_grad(|| x.fill_(half));
+        let _ = tch::no_grad(|| x.fill_(half));
         optimizer.restore(&state).unwrap();
         assert_eq!(steps(&x, &mut optimizer, 3).to_bits(), whole.to_bits());
     }

@@ -39,7 +39,10 @@ const BACKBONE: &str = "backbone.body.";
 /// A detector's own names stay; names of a classifier, torchvision's `features.` included, belong to the backbone.
 #[must_use]
 pub fn pretrained_name(name: &str) -> String {
-    if ["backbone.", "rpn.", "roi_heads."].iter().any(|prefix| name.starts_with(prefix)) {
+    if ["backbone.", "rpn.", "roi_heads."]
+        .iter()
+        .any(|prefix| name.starts_with(prefix))
+    {
         return name.to_owned();
     }
     format!("{BACKBONE}{}", name.strip_prefix("features.").unwrap_or(name))
@@ -66,7 +69,11 @@ pub fn load(store: &VarStore, arrays: &Arrays, rule: Rule) -> Result<LoadReport,
             report.misshaped.push(line);
         }
     }
-    report.unexpected = arrays.keys().filter(|name| !variables.contains_key(*name)).cloned().collect();
+    report.unexpected = arrays
+        .keys()
+        .filter(|name| !variables.contains_key(*name))
+        .cloned()
+        .collect();
     report.loaded = pairs.len();
     check(&report, rule)?;
     for (mut variable, array) in pairs {
@@ -80,14 +87,21 @@ fn check(report: &LoadReport, rule: Rule) -> Result<(), WeightsError> {
     let wrong = |what: &str, names: Vec<&String>| {
         (!names.is_empty()).then(|| {
             let shown: Vec<&str> = names.iter().take(8).map(|name| name.as_str()).collect();
-            let more = if names.len() > 8 { format!(" and {} more", names.len() - 8) } else { String::new() };
+            let more = if names.len() > 8 {
+                format!(" and {} more", names.len() - 8)
+            } else {
+                String::new()
+            };
             format!("{what}: {}{more}", shown.join(", "))
         })
     };
     let exact = rule == Rule::Exact;
     let missing = report.missing.iter().filter(|name| exact || name.starts_with(BACKBONE));
     let unexpected = report.unexpected.iter().filter(|_| exact);
-    let misshaped = report.misshaped.iter().filter(|name| exact || !name.starts_with(PREDICTOR));
+    let misshaped = report
+        .misshaped
+        .iter()
+        .filter(|name| exact || !name.starts_with(PREDICTOR));
     let problems: Vec<String> = [
         wrong("missing", missing.collect()),
         wrong("unexpected", unexpected.collect()),
@@ -99,7 +113,10 @@ fn check(report: &LoadReport, rule: Rule) -> Result<(), WeightsError> {
     if problems.is_empty() {
         return Ok(());
     }
-    Err(WeightsError::Mismatch(format!("the weights do not fit the network; {}", problems.join("; "))))
+    Err(WeightsError::Mismatch(format!(
+        "the weights do not fit the network; {}",
+        problems.join("; ")
+    )))
 }
 
 #[cfg(test)]
@@ -124,8 +141,15 @@ mod tests {
 
     #[test]
     fn a_backbone_goes_under_its_prefix_and_leaves_the_heads_alone() {
-        let file = [("conv.weight", &[2, 3][..]), ("bn.running_mean", &[2]), ("fc.weight", &[10, 2])];
-        let arrays: Arrays = file.iter().map(|(name, shape)| (pretrained_name(name), ones(shape))).collect();
+        let file = [
+            ("conv.weight", &[2, 3][..]),
+            ("bn.running_mean", &[2]),
+            ("fc.weight", &[10, 2]),
+        ];
+        let arrays: Arrays = file
+            .iter()
+            .map(|(name, shape)| (pretrained_name(name), ones(shape)))
+            .collect();
         let store = store();
         let report = load(&store, &arrays, Rule::Pretrained).unwrap();
         assert_eq!(report.loaded, 2);
@@ -148,7 +172,10 @@ mod tests {
         assert_eq!(report.misshaped.len(), 1);
         arrays.insert("backbone.body.conv.weight".into(), ones(&[3, 2]));
         let text = load(&store(), &arrays, Rule::Pretrained).unwrap_err().to_string();
-        assert!(text.contains("backbone.body.conv.weight (file [3, 2], network [2, 3])"), "{text}");
+        assert!(
+            text.contains("backbone.body.conv.weight (file [3, 2], network [2, 3])"),
+            "{text}"
+        );
     }
 
     #[test]

@@ -91,7 +91,10 @@ mod tests {
 
     #[test]
     fn the_same_arrays_give_the_same_bytes() {
-        assert_eq!(encode(&arrays(), Some("x")).unwrap(), encode(&arrays(), Some("x")).unwrap());
+        assert_eq!(
+            encode(&arrays(), Some("x")).unwrap(),
+            encode(&arrays(), Some("x")).unwrap()
+        );
     }
 
     #[test]

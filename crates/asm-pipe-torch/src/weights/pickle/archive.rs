@@ -35,7 +35,9 @@ pub(super) fn read(bytes: &[u8]) -> Result<Arrays, PickleError> {
         let data = entry(&mut archive, &format!("{folder}data/{key}"))?
             .ok_or_else(|| PickleError::malformed(format!("storage `{key}` is missing")))?;
         if storage.count.checked_mul(storage.dtype.bitsize() / 8) != Some(data.len()) {
-            return Err(PickleError::malformed(format!("storage `{key}` has another size than its tensors say")));
+            return Err(PickleError::malformed(format!(
+                "storage `{key}` has another size than its tensors say"
+            )));
         }
         budget = budget.checked_sub(data.len()).ok_or(PickleError::Truncated)?;
         storages.insert(key.to_owned(), data);

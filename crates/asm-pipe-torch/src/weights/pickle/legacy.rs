@@ -52,9 +52,14 @@ fn storages<'a, 'b>(
             .ok_or_else(|| PickleError::malformed(format!("storage `{key}` belongs to no tensor")))?;
         let (count, after) = rest.split_first_chunk::<8>().ok_or(PickleError::Truncated)?;
         if u64::from_le_bytes(*count) != storage.count as u64 {
-            return Err(PickleError::malformed(format!("storage `{key}` has another size than its tensors say")));
+            return Err(PickleError::malformed(format!(
+                "storage `{key}` has another size than its tensors say"
+            )));
         }
-        let length = storage.count.checked_mul(storage.dtype.bitsize() / 8).ok_or(PickleError::Truncated)?;
+        let length = storage
+            .count
+            .checked_mul(storage.dtype.bitsize() / 8)
+            .ok_or(PickleError::Truncated)?;
         let (data, after) = after.split_at_checked(length).ok_or(PickleError::Truncated)?;
         storages.insert(key.as_str(), data);
         rest = after;

@@ -98,7 +98,11 @@ impl Pickle {
             return None;
         };
         let text = |place: &Place| matches!(&self.values[*place], Value::Text(text) if text == key);
-        entries.iter().rev().find(|(name, _)| text(name)).map(|(_, value)| &self.values[*value])
+        entries
+            .iter()
+            .rev()
+            .find(|(name, _)| text(name))
+            .map(|(_, value)| &self.values[*value])
     }
 
     /// The outermost list, of texts.
@@ -106,7 +110,10 @@ impl Pickle {
         let Value::List(items) = self.root() else {
             return Err(PickleError::malformed("the list of storages is missing"));
         };
-        items.iter().map(|&place| text(&self.values, place).map(str::to_owned)).collect()
+        items
+            .iter()
+            .map(|&place| text(&self.values, place).map(str::to_owned))
+            .collect()
     }
 
     /// Names and values of the state dict: the outermost dict, or the one under `state_dict` or `model` in it.
@@ -268,7 +275,8 @@ impl Machine {
 
     fn recall(&mut self, slot: u32) -> Result<(), PickleError> {
         let place = self.memo.get(&slot).copied();
-        self.stack.push(place.ok_or_else(|| PickleError::malformed("the pickle recalls what it never stored"))?);
+        self.stack
+            .push(place.ok_or_else(|| PickleError::malformed("the pickle recalls what it never stored"))?);
         Ok(())
     }
 
@@ -337,7 +345,11 @@ impl Machine {
             (Name::RebuildParameter, &[tensor, ..]) if matches!(self.values[tensor], Value::Tensor(_)) => {
                 self.stack.push(tensor);
             }
-            _ => return Err(PickleError::malformed("the pickle calls a name with arguments that do not fit")),
+            _ => {
+                return Err(PickleError::malformed(
+                    "the pickle calls a name with arguments that do not fit",
+                ));
+            }
         }
         Ok(())
     }
@@ -370,7 +382,10 @@ fn slice<'a>(bytes: &mut &'a [u8], length: usize) -> Result<&'a [u8], PickleErro
 }
 
 fn line<'a>(bytes: &mut &'a [u8]) -> Result<&'a str, PickleError> {
-    let end = bytes.iter().position(|&byte| byte == b'\n').ok_or(PickleError::Truncated)?;
+    let end = bytes
+        .iter()
+        .position(|&byte| byte == b'\n')
+        .ok_or(PickleError::Truncated)?;
     let head = slice(bytes, end)?;
     take::<1>(bytes)?;
     std::str::from_utf8(head).map_err(|_| PickleError::malformed("a name is not UTF-8"))
@@ -381,7 +396,11 @@ fn long(bytes: &[u8]) -> Value {
     if bytes.len() > 8 {
         return Value::Number;
     }
-    let fill = if bytes.last().is_some_and(|&byte| byte >= 0x80) { 0xff } else { 0 };
+    let fill = if bytes.last().is_some_and(|&byte| byte >= 0x80) {
+        0xff
+    } else {
+        0
+    };
     let mut whole = [fill; 8];
     whole[..bytes.len()].copy_from_slice(bytes);
     Value::Integer(i64::from_le_bytes(whole))
@@ -390,7 +409,9 @@ fn long(bytes: &[u8]) -> Value {
 fn text(values: &[Value], place: Place) -> Result<&str, PickleError> {
     match &values[place] {
         Value::Text(text) if text.len() <= LONGEST_TEXT => Ok(text),
-        _ => Err(PickleError::malformed("the pickle has something else where a text belongs")),
+        _ => Err(PickleError::malformed(
+            "the pickle has something else where a text belongs",
+        )),
     }
 }
 
@@ -405,6 +426,8 @@ fn natural(values: &[Value], place: Place) -> Result<usize, PickleError> {
 fn naturals(values: &[Value], place: Place) -> Result<Vec<usize>, PickleError> {
     match &values[place] {
         Value::Tuple(items) if items.len() <= MOST_AXES => items.iter().map(|&item| natural(values, item)).collect(),
-        _ => Err(PickleError::malformed("the pickle has something else where a shape belongs")),
+        _ => Err(PickleError::malformed(
+            "the pickle has something else where a shape belongs",
+        )),
     }
 }

@@ -5,18 +5,19 @@ use super::machine::TensorView;
 use crate::weights::Array;
 
 /// Copies a view's elements. `budget` is the number of bytes that may still be taken.
-pub(super) fn gather(
-    name: &str,
-    view: &TensorView,
-    storage: &[u8],
-    budget: &mut usize,
-) -> Result<Array, PickleError> {
+pub(super) fn gather(name: &str, view: &TensorView, storage: &[u8], budget: &mut usize) -> Result<Array, PickleError> {
     let outside = || PickleError::malformed(format!("tensor `{name}` reaches outside its storage"));
     if view.shape.len() != view.strides.len() {
-        return Err(PickleError::malformed(format!("tensor `{name}` has shape and strides of different lengths")));
+        return Err(PickleError::malformed(format!(
+            "tensor `{name}` has shape and strides of different lengths"
+        )));
     }
     let width = view.storage.dtype.bitsize() / 8;
-    let count = view.shape.iter().try_fold(1_usize, |n, &axis| n.checked_mul(axis)).ok_or_else(outside)?;
+    let count = view
+        .shape
+        .iter()
+        .try_fold(1_usize, |n, &axis| n.checked_mul(axis))
+        .ok_or_else(outside)?;
     let bytes = count.checked_mul(width).ok_or_else(outside)?;
     // No more elements than the storage has: also refuses axes of stride 0, which state dicts do not have.
     if bytes > storage.len() {
@@ -27,9 +28,13 @@ pub(super) fn gather(
         .ok_or_else(|| PickleError::malformed("its tensors together are far larger than the file"))?;
     let mut data = Vec::with_capacity(bytes);
     if count > 0 {
-        let reach = view.shape.iter().zip(&view.strides).try_fold(view.offset, |at, (&axis, &stride)| {
-            at.checked_add((axis - 1).checked_mul(stride)?)
-        });
+        let reach = view
+            .shape
+            .iter()
+            .zip(&view.strides)
+            .try_fold(view.offset, |at, (&axis, &stride)| {
+                at.checked_add((axis - 1).checked_mul(stride)?)
+            });
         if reach.is_none_or(|last| last >= storage.len() / width) {
             return Err(outside());
         }
@@ -37,7 +42,12 @@ pub(super) fn gather(
         let run = contiguous_run(view);
         let mut taken = 0;
         while taken < count {
-            let at: usize = view.offset + index.iter().zip(&view.strides).map(|(&i, &stride)| i * stride).sum::<usize>();
+            let at: usize = view.offset
+                + index
+                    .iter()
+                    .zip(&view.strides)
+                    .map(|(&i, &stride)| i * stride)
+                    .sum::<usize>();
             data.extend_from_slice(&storage[at * width..(at + run) * width]);
             taken += run;
             advance(&mut index, &view.shape, run);

@@ -26,7 +26,10 @@ impl Program {
         self.op(b"J").op(&number.to_le_bytes())
     }
     fn ints(self, numbers: &[i32]) -> Self {
-        numbers.iter().fold(self.op(b"("), |program, &n| program.int(n)).op(b"t")
+        numbers
+            .iter()
+            .fold(self.op(b"("), |program, &n| program.int(n))
+            .op(b"t")
     }
     fn name(self, module: &str, name: &str) -> Self {
         self.op(format!("c{module}\n{name}\n").as_bytes())
@@ -61,7 +64,9 @@ fn legacy(state: &[u8], storages: &[(&str, &[f32])]) -> Vec<u8> {
     file.extend(Program::new().int(1001).op(b".").0);
     file.extend(Program::new().op(b"}(").text("little_endian").op(b"\x88").end());
     file.extend(state);
-    let keys = storages.iter().fold(Program::new().op(b"]("), |program, (key, _)| program.text(key));
+    let keys = storages
+        .iter()
+        .fold(Program::new().op(b"]("), |program, (key, _)| program.text(key));
     file.extend(keys.op(b"e.").0);
     for (_, numbers) in storages {
         file.extend((numbers.len() as u64).to_le_bytes());
@@ -105,13 +110,18 @@ fn state() -> Vec<u8> {
 const SIX: [f32; 6] = [0.0, 1.0, 2.0, 3.0, 4.0, 5.0];
 
 fn floats(data: &[u8]) -> Vec<f32> {
-    data.chunks_exact(4).map(|b| f32::from_le_bytes(b.try_into().unwrap())).collect()
+    data.chunks_exact(4)
+        .map(|b| f32::from_le_bytes(b.try_into().unwrap()))
+        .collect()
 }
 
 #[test]
 fn both_formats_give_views_of_one_storage_as_arrays_of_their_own() {
     let stored = zip::CompressionMethod::Stored;
-    for file in [legacy(&state(), &[("7", &SIX)]), archive(&state(), &[("7", &SIX)], stored)] {
+    for file in [
+        legacy(&state(), &[("7", &SIX)]),
+        archive(&state(), &[("7", &SIX)], stored),
+    ] {
         assert!(recognises(&file));
         let arrays = read(&file).unwrap();
         assert_eq!(floats(&arrays["plain"].data), SIX);
@@ -119,14 +129,24 @@ fn both_formats_give_views_of_one_storage_as_arrays_of_their_own() {
         assert_eq!(arrays["turned"].shape, [3, 2]);
         assert_eq!(floats(&arrays["turned"].data), [0.0, 3.0, 1.0, 4.0, 2.0, 5.0]);
         assert_eq!(floats(&arrays["part"].data), [4.0, 5.0]);
-        assert_eq!((arrays["number"].shape.len(), floats(&arrays["number"].data)), (0, vec![5.0]));
+        assert_eq!(
+            (arrays["number"].shape.len(), floats(&arrays["number"].data)),
+            (0, vec![5.0])
+        );
         assert_eq!(arrays["empty"].data.len(), 0);
     }
 }
 
 #[test]
 fn the_state_dict_of_a_checkpoint_is_found() {
-    let inner = Program::new().dict().text("state_dict").dict().text("w").tensor("7", 6, 0, &[6], &[1]).op(b"u").end();
+    let inner = Program::new()
+        .dict()
+        .text("state_dict")
+        .dict()
+        .text("w")
+        .tensor("7", 6, 0, &[6], &[1])
+        .op(b"u")
+        .end();
     assert_eq!(read(&legacy(&inner, &[("7", &SIX)])).unwrap()["w"].shape, [6]);
 }
 
@@ -136,7 +156,10 @@ fn a_name_off_the_list_is_refused_and_told() {
     let error = read(&legacy(&hostile, &[])).unwrap_err();
     assert_eq!(error, PickleError::Name("os.system".into()));
     let hostile = Program::new().text("builtins").text("eval").op(b"\x93.").0;
-    assert_eq!(read(&legacy(&hostile, &[])).unwrap_err(), PickleError::Name("builtins.eval".into()));
+    assert_eq!(
+        read(&legacy(&hostile, &[])).unwrap_err(),
+        PickleError::Name("builtins.eval".into())
+    );
 }
 
 #[test]
@@ -149,14 +172,25 @@ fn a_tensor_outside_its_storage_is_refused() {
         (0, &[7], &[0]),
     ];
     for (offset, shape, strides) in cases {
-        let state = Program::new().dict().text("w").tensor("7", 6, offset, shape, strides).end();
-        assert!(read(&legacy(&state, &[("7", &SIX)])).is_err(), "{offset} {shape:?} {strides:?}");
+        let state = Program::new()
+            .dict()
+            .text("w")
+            .tensor("7", 6, offset, shape, strides)
+            .end();
+        assert!(
+            read(&legacy(&state, &[("7", &SIX)])).is_err(),
+            "{offset} {shape:?} {strides:?}"
+        );
     }
 }
 
 #[test]
 fn a_storage_that_claims_more_than_the_file_has_takes_no_memory() {
-    let state = Program::new().dict().text("w").tensor("7", i32::MAX, 0, &[i32::MAX], &[1]).end();
+    let state = Program::new()
+        .dict()
+        .text("w")
+        .tensor("7", i32::MAX, 0, &[i32::MAX], &[1])
+        .end();
     let mut file = legacy(&state, &[("7", &SIX)]);
     let at = file.len() - 32;
     file[at..at + 8].copy_from_slice(&(i32::MAX as u64).to_le_bytes());
@@ -169,7 +203,9 @@ fn many_tensors_on_one_storage_do_not_outgrow_the_file() {
     let program = (0..50).fold(Program::new().dict(), |program, at| {
         program.text(&format!("w{at}")).tensor("7", 50_000, 0, &[50_000], &[1])
     });
-    let error = read(&legacy(&program.end(), &[("7", &numbers)])).unwrap_err().to_string();
+    let error = read(&legacy(&program.end(), &[("7", &numbers)]))
+        .unwrap_err()
+        .to_string();
     assert!(error.contains("larger than the file"), "{error}");
 }
 
@@ -182,7 +218,10 @@ fn a_compressed_archive_is_refused() {
 #[test]
 fn files_cut_off_or_with_a_changed_byte_never_panic() {
     let stored = zip::CompressionMethod::Stored;
-    for file in [legacy(&state(), &[("7", &SIX)]), archive(&state(), &[("7", &SIX)], stored)] {
+    for file in [
+        legacy(&state(), &[("7", &SIX)]),
+        archive(&state(), &[("7", &SIX)], stored),
+    ] {
         for length in 0..file.len() {
             assert!(read(&file[..length]).is_err(), "{length}");
         }
