@@ -1,10 +1,16 @@
 //! The whole detector: images in, losses or boxes out. It knows no files and no schedule.
 
 use asm_pipe::random::Stream;
-use tch::{Tensor, nn};
+use tch::{Device, Kind, TchError, Tensor, nn};
 use thiserror::Error;
 
+use crate::backbone::{self, Body};
+use crate::boxes::{self, Row};
 use crate::config::DetectorConfig;
+use crate::fpn::FeaturePyramid;
+use crate::roi_heads::{Objects, RoiHeads};
+use crate::rpn::{Mode, RegionProposalNetwork};
+use crate::transform::Transform;
 
 /// The objects of one image.
 #[derive(Debug)]
@@ -90,6 +96,12 @@ pub enum DetectorError {
 #[derive(Debug)]
 pub struct FasterRcnn {
     config: DetectorConfig,
+    device: Device,
+    pub(crate) transform: Transform,
+    body: Box<dyn Body>,
+    pyramid: FeaturePyramid,
+    pub(crate) rpn: RegionProposalNetwork,
+    heads: RoiHeads,
 }
 
 impl FasterRcnn {
@@ -99,8 +111,30 @@ impl FasterRcnn {
     /// # Errors
     /// If the configuration contradicts itself.
     pub fn new(path: &nn::Path, config: &DetectorConfig) -> Result<Self, DetectorError> {
-        let _ = path;
-        Ok(Self { config: config.clone() })
+        config.check().map_err(DetectorError::Config)?;
+        let backbone = path.sub("backbone");
+        let body = backbone::build(&backbone.sub("body"), config)?;
+        let channels = body.channels();
+        if config.anchor_sizes.len() != channels.len() + 1 {
+            let (levels, lists) = (channels.len() + 1, config.anchor_sizes.len());
+            return Err(DetectorError::Config(format!(
+                "`anchor_sizes` has {lists} lists, but the pyramid has {levels} levels"
+            )));
+        }
+        Ok(Self {
+            pyramid: FeaturePyramid::new(&backbone.sub("fpn"), &channels, config.fpn_channels)?,
+            rpn: RegionProposalNetwork::new(&path.sub("rpn"), config)?,
+            heads: RoiHeads::new(&path.sub("roi_heads"), config)?,
+            transform: Transform {
+                min_size: config.min_size,
+                max_size: config.max_size,
+                mean: config.image_mean,
+                std: config.image_std,
+            },
+            body,
+            device: path.device(),
+            config: config.clone(),
+        })
     }
 
     /// The configuration that the network was built from.
@@ -115,8 +149,35 @@ impl FasterRcnn {
     /// # Errors
     /// If an image or a target has a wrong shape, kind or value, or numbers do not match.
     pub fn losses(&self, images: &[Tensor], targets: &[Target], sampler: &mut Stream) -> Result<Losses, DetectorError> {
-        let _ = (images, targets, sampler);
-        Err(DetectorError::Config("not built".into()))
+        check_images(images)?;
+        if images.len() != targets.len() {
+            let problem = format!("{} images came with {} targets", images.len(), targets.len());
+            let at = images.len().min(targets.len());
+            return Err(DetectorError::Target { at, problem });
+        }
+        let batch = self.transform.batch(images, self.device)?;
+        let mut objects = Vec::with_capacity(targets.len());
+        for (at, target) in targets.iter().enumerate() {
+            let mut of_image = self.objects(at, target)?;
+            for row in &mut of_image.boxes {
+                *row = batch.enlarge(at, row);
+            }
+            objects.push(of_image);
+        }
+        let levels = self.features(&batch.tensor)?;
+        let found = self.rpn.predict(&levels, batch.padded()?)?;
+        let rows: Vec<Vec<Row>> = objects.iter().map(|objects| objects.boxes.clone()).collect();
+        let (objectness, rpn_box_reg) = self.rpn.losses(&found, &rows, sampler)?;
+        let proposals = self.rpn.proposals(&found, &batch.sizes, Mode::Training)?;
+        let (classifier, box_reg) =
+            self.heads
+                .losses(pooled_levels(&levels), proposals, &objects, &batch.sizes, sampler)?;
+        Ok(Losses {
+            classifier,
+            box_reg,
+            objectness,
+            rpn_box_reg,
+        })
     }
 
     /// The boxes in each image (`[3, H, W]` f32 in `[0, 1]`, sizes may differ). Keeps no graph.
@@ -124,7 +185,77 @@ impl FasterRcnn {
     /// # Errors
     /// If an image has a wrong shape or kind.
     pub fn detect(&self, images: &[Tensor]) -> Result<Vec<ImageBoxes>, DetectorError> {
-        let _ = images;
-        Err(DetectorError::Config("not built".into()))
+        check_images(images)?;
+        let _guard = tch::no_grad_guard();
+        let batch = self.transform.batch(images, self.device)?;
+        let levels = self.features(&batch.tensor)?;
+        let found = self.rpn.predict(&levels, batch.padded()?)?;
+        let proposals = self.rpn.proposals(&found, &batch.sizes, Mode::Detection)?;
+        let found = self.heads.detect(pooled_levels(&levels), &proposals, &batch.sizes)?;
+        found
+            .into_iter()
+            .enumerate()
+            .map(|(image, found)| {
+                let rows: Vec<Row> = found.boxes.iter().map(|row| batch.restore(image, row)).collect();
+                Ok(ImageBoxes {
+                    boxes: boxes::tensor(&rows, Device::Cpu)?,
+                    labels: Tensor::f_from_slice(&found.labels)?,
+                    scores: Tensor::f_from_slice(&found.scores)?,
+                })
+            })
+            .collect()
     }
+
+    /// The pyramid over a batch, the pooled level last.
+    pub(crate) fn features(&self, batch: &Tensor) -> Result<Vec<Tensor>, TchError> {
+        self.pyramid.forward(&self.body.forward(batch)?)
+    }
+
+    /// The objects of an image, if they can be learned from.
+    fn objects(&self, at: usize, target: &Target) -> Result<Objects, DetectorError> {
+        let wrong = |problem: String| DetectorError::Target { at, problem };
+        let (boxes_shape, labels_shape) = (target.boxes.size(), target.labels.size());
+        if boxes_shape.len() != 2 || boxes_shape[1] != 4 || labels_shape != [boxes_shape[0]] {
+            return Err(wrong(format!(
+                "boxes of shape {boxes_shape:?} with labels of shape {labels_shape:?}, not [N, 4] with [N]"
+            )));
+        }
+        let rows = boxes::rows(&target.boxes)?;
+        if let Some(row) = rows.iter().find(|row| !usable(row)) {
+            return Err(wrong(format!("box {row:?} has no extent or is not finite")));
+        }
+        let labels: Vec<i64> = boxes::integers(&target.labels)?;
+        if let Some(label) = labels
+            .iter()
+            .find(|&&label| !(1..self.config.num_classes).contains(&label))
+        {
+            let last = self.config.num_classes - 1;
+            return Err(wrong(format!("label {label} is not between 1 and {last}")));
+        }
+        Ok(Objects { boxes: rows, labels })
+    }
+}
+
+fn usable(row: &Row) -> bool {
+    row.iter().all(|edge| edge.is_finite()) && row[2] > row[0] && row[3] > row[1]
+}
+
+/// The levels that boxes are pooled from: all but the pooled one.
+fn pooled_levels(levels: &[Tensor]) -> &[Tensor] {
+    &levels[..levels.len() - 1]
+}
+
+fn check_images(images: &[Tensor]) -> Result<(), DetectorError> {
+    if images.is_empty() {
+        let problem = "a batch needs at least one image".into();
+        return Err(DetectorError::Image { at: 0, problem });
+    }
+    for (at, image) in images.iter().enumerate() {
+        let (shape, kind) = (image.size(), image.f_kind()?);
+        if shape.len() != 3 || shape[0] != 3 || shape[1] < 1 || shape[2] < 1 || kind != Kind::Float {
+            let problem = format!("shape {shape:?} of {kind:?}, not [3, height, width] of Float");
+            return Err(DetectorError::Image { at, problem });
+        }
+    }
+    Ok(())
 }

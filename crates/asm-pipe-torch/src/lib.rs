@@ -8,8 +8,25 @@
 //! Around it: [`image`], [`augment`] and [`loader`] bring images, [`schedule`] and [`optimizer`] say how weights move,
 //! [`weights`], [`model`] and [`checkpoint`] keep them, [`train`] and [`detect`] are the stage kinds, and [`provider`] serves them.
 
+pub mod anchors;
+mod backbone;
+pub mod box_coder;
+pub mod boxes;
 pub mod config;
 pub mod faster_rcnn;
+mod fpn;
+mod layers;
+pub mod matcher;
+pub mod nms;
+#[cfg(test)]
+mod parity;
+#[cfg(test)]
+mod repeatability;
+mod roi_align;
+mod roi_heads;
+mod rpn;
+pub mod sampling;
+mod transform;
 
 pub mod augment;
 pub mod checkpoint;

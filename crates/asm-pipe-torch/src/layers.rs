@@ -1,0 +1,314 @@
+//! Layers that torch's C++ interface leaves to Python: convolutions with names and frozen parts, frozen batch norm, group norm.
+//!
+//! Frozen batch norm is folded into the convolution before it (`w·x·s + t = (s·w)·x + t`): one pass over the activations
+//! instead of three, the same gradients.
+
+use tch::nn::Path;
+use tch::nn::init::{FanInOut, Init, NonLinearity, NormalOrUniform, f_init};
+use tch::{Kind, TchError, Tensor};
+
+/// Kaiming's normal distribution for rectifiers, by outputs: torchvision's for convolutions in a body.
+pub(crate) const BODY_INIT: Init = Init::Kaiming {
+    dist: NormalOrUniform::Normal,
+    fan: FanInOut::FanOut,
+    non_linearity: NonLinearity::ReLU,
+};
+
+/// Kaiming's uniform distribution with gain 1, by inputs: torchvision's for pyramids.
+pub(crate) const PYRAMID_INIT: Init = Init::Kaiming {
+    dist: NormalOrUniform::Uniform,
+    fan: FanInOut::FanIn,
+    non_linearity: NonLinearity::Linear,
+};
+
+/// Adds a variable to the store, learning or not.
+pub(crate) fn variable(path: &Path, name: &str, shape: &[i64], init: Init, learns: bool) -> Result<Tensor, TchError> {
+    Ok(path.add(name, f_init(init, shape, path.device(), Kind::Float)?, learns))
+}
+
+/// What surrounds the image when a kernel reaches over its edge.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Padding {
+    /// Half a kernel of zeros on each side.
+    Half,
+    /// As many zeros as make the output `size / stride`, rounded up, the odd one after (TensorFlow's `SAME`).
+    Same,
+}
+
+/// The shape of a convolution.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Shape {
+    /// Input channels.
+    pub(crate) input: i64,
+    /// Output channels.
+    pub(crate) output: i64,
+    /// Side of the kernel.
+    pub(crate) kernel: i64,
+    /// Step in both directions.
+    pub(crate) stride: i64,
+    /// Groups of channels that do not see each other.
+    pub(crate) groups: i64,
+    /// The surrounding.
+    pub(crate) padding: Padding,
+}
+
+impl Shape {
+    /// A dense convolution with half padding.
+    pub(crate) fn new(input: i64, output: i64, kernel: i64, stride: i64) -> Self {
+        Self {
+            input,
+            output,
+            kernel,
+            stride,
+            groups: 1,
+            padding: Padding::Half,
+        }
+    }
+
+    /// One kernel a channel.
+    pub(crate) fn depthwise(channels: i64, kernel: i64, stride: i64) -> Self {
+        Self {
+            groups: channels,
+            ..Self::new(channels, channels, kernel, stride)
+        }
+    }
+
+    /// The same with another padding.
+    pub(crate) fn padded(self, padding: Padding) -> Self {
+        Self { padding, ..self }
+    }
+
+    fn weight(&self) -> [i64; 4] {
+        [self.output, self.input / self.groups, self.kernel, self.kernel]
+    }
+
+    fn apply(&self, input: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tensor, TchError> {
+        let conv = |input: &Tensor, padding: [i64; 2]| {
+            input.f_conv2d(weight, bias, [self.stride; 2], padding, [1, 1], self.groups)
+        };
+        match self.padding {
+            Padding::Half => conv(input, [self.kernel / 2; 2]),
+            Padding::Same => {
+                let (_, _, height, width) = input.size4()?;
+                let (rows, columns) = (self.same(height), self.same(width));
+                if rows % 2 == 0 && columns % 2 == 0 {
+                    return conv(input, [rows / 2, columns / 2]);
+                }
+                let [left, top] = [columns / 2, rows / 2];
+                conv(
+                    &input.f_constant_pad_nd([left, columns - left, top, rows - top])?,
+                    [0, 0],
+                )
+            }
+        }
+    }
+
+    /// Zeros to add along a side of this length.
+    fn same(&self, length: i64) -> i64 {
+        let outputs = (length + self.stride - 1) / self.stride;
+        ((outputs - 1) * self.stride + self.kernel - length).max(0)
+    }
+}
+
+/// A convolution with or without a bias.
+#[derive(Debug)]
+pub(crate) struct Convolution {
+    shape: Shape,
+    weight: Tensor,
+    bias: Option<Tensor>,
+}
+
+impl Convolution {
+    /// One without a bias.
+    pub(crate) fn new(path: &Path, shape: Shape, learns: bool) -> Result<Self, TchError> {
+        let weight = variable(path, "weight", &shape.weight(), BODY_INIT, learns)?;
+        let bias = None;
+        Ok(Self { shape, weight, bias })
+    }
+
+    /// One that learns, with a bias that starts at 0.
+    pub(crate) fn with_bias(path: &Path, shape: Shape, init: Init, learns: bool) -> Result<Self, TchError> {
+        let weight = variable(path, "weight", &shape.weight(), init, learns)?;
+        let bias = Some(variable(path, "bias", &[shape.output], Init::Const(0.0), learns)?);
+        Ok(Self { shape, weight, bias })
+    }
+
+    /// `[B, input, H, W]` to `[B, output, H', W']`.
+    pub(crate) fn forward(&self, input: &Tensor) -> Result<Tensor, TchError> {
+        self.shape.apply(input, &self.weight, self.bias.as_ref())
+    }
+}
+
+/// Batch norm with fixed statistics and fixed factors: four buffers, nothing that learns.
+#[derive(Debug)]
+struct FrozenBatchNorm {
+    weight: Tensor,
+    bias: Tensor,
+    running_mean: Tensor,
+    running_var: Tensor,
+    epsilon: f64,
+}
+
+impl FrozenBatchNorm {
+    fn new(path: &Path, channels: i64, epsilon: f64) -> Result<Self, TchError> {
+        let buffer = |name, value| variable(path, name, &[channels], Init::Const(value), false);
+        Ok(Self {
+            weight: buffer("weight", 1.0)?,
+            bias: buffer("bias", 0.0)?,
+            running_mean: buffer("running_mean", 0.0)?,
+            running_var: buffer("running_var", 1.0)?,
+            epsilon,
+        })
+    }
+
+    /// Factor and summand of each channel.
+    fn scale_and_shift(&self) -> Result<(Tensor, Tensor), TchError> {
+        let scale = self
+            .running_var
+            .f_add_scalar(self.epsilon)?
+            .f_rsqrt()?
+            .f_mul(&self.weight)?;
+        let shift = self.bias.f_sub(&self.running_mean.f_mul(&scale)?)?;
+        Ok((scale, shift))
+    }
+}
+
+/// A convolution without bias followed by frozen batch norm.
+#[derive(Debug)]
+pub(crate) struct NormedConvolution {
+    convolution: Convolution,
+    norm: FrozenBatchNorm,
+}
+
+impl NormedConvolution {
+    /// Under the two names that the network gives its convolution and its norm.
+    pub(crate) fn new(
+        convolution: &Path,
+        norm: &Path,
+        shape: Shape,
+        epsilon: f64,
+        learns: bool,
+    ) -> Result<Self, TchError> {
+        Ok(Self {
+            convolution: Convolution::new(convolution, shape, learns)?,
+            norm: FrozenBatchNorm::new(norm, shape.output, epsilon)?,
+        })
+    }
+
+    /// `[B, input, H, W]` to `[B, output, H', W']`.
+    pub(crate) fn forward(&self, input: &Tensor) -> Result<Tensor, TchError> {
+        let (scale, shift) = self.norm.scale_and_shift()?;
+        let weight = self.convolution.weight.f_mul(&scale.f_view([-1, 1, 1, 1])?)?;
+        self.convolution.shape.apply(input, &weight, Some(&shift))
+    }
+}
+
+/// A convolution followed by group norm, which needs no statistics and so learns from scratch on small batches (Wu and He 2018).
+#[derive(Debug)]
+pub(crate) struct GroupNormedConvolution {
+    convolution: Convolution,
+    weight: Tensor,
+    bias: Tensor,
+}
+
+impl GroupNormedConvolution {
+    /// Channels in a group.
+    const GROUP: i64 = 8;
+
+    /// Under `conv` and `norm`.
+    pub(crate) fn new(path: &Path, shape: Shape, learns: bool) -> Result<Self, TchError> {
+        let norm = path.sub("norm");
+        Ok(Self {
+            convolution: Convolution::new(&path.sub("conv"), shape, learns)?,
+            weight: variable(&norm, "weight", &[shape.output], Init::Const(1.0), learns)?,
+            bias: variable(&norm, "bias", &[shape.output], Init::Const(0.0), learns)?,
+        })
+    }
+
+    /// `[B, input, H, W]` to `[B, output, H', W']`; `output` must be a multiple of 8.
+    pub(crate) fn forward(&self, input: &Tensor) -> Result<Tensor, TchError> {
+        let groups = self.convolution.shape.output / Self::GROUP;
+        self.convolution
+            .forward(input)?
+            .f_group_norm(groups, Some(&self.weight), Some(&self.bias), 1e-5, false)
+    }
+}
+
+/// A fully connected layer.
+#[derive(Debug)]
+pub(crate) struct Linear {
+    weight: Tensor,
+    bias: Tensor,
+}
+
+impl Linear {
+    /// With torch's usual start: uniform within one over the root of the inputs.
+    pub(crate) fn new(path: &Path, inputs: i64, outputs: i64) -> Result<Self, TchError> {
+        let bound = 1.0 / (inputs as f64).sqrt();
+        let init = Init::Uniform { lo: -bound, up: bound };
+        Ok(Self {
+            weight: variable(path, "weight", &[outputs, inputs], init, true)?,
+            bias: variable(path, "bias", &[outputs], init, true)?,
+        })
+    }
+
+    /// `[N, inputs]` to `[N, outputs]`.
+    pub(crate) fn forward(&self, input: &Tensor) -> Result<Tensor, TchError> {
+        input.f_linear(&self.weight, Some(&self.bias))
+    }
+}
+
+/// The same `[B, C, H, W]` values with the channels of a pixel side by side in memory, the layout that CPU convolutions are fastest in.
+pub(crate) fn channels_last(input: &Tensor) -> Result<Tensor, TchError> {
+    input.f_permute([0, 2, 3, 1])?.f_contiguous()?.f_permute([0, 3, 1, 2])
+}
+
+#[cfg(test)]
+mod tests {
+    use tch::{Device, nn};
+
+    use super::*;
+
+    #[test]
+    fn frozen_batch_norm_folds_into_the_convolution() {
+        tch::manual_seed(0);
+        let store = nn::VarStore::new(Device::Cpu);
+        let root = store.root();
+        let layer =
+            NormedConvolution::new(&root.sub("conv"), &root.sub("bn"), Shape::new(3, 4, 3, 2), 1e-3, true).unwrap();
+        let mut norm = [
+            &layer.norm.weight,
+            &layer.norm.bias,
+            &layer.norm.running_mean,
+            &layer.norm.running_var,
+        ]
+        .map(Tensor::shallow_clone);
+        for buffer in &mut norm {
+            let _ = buffer.uniform_(0.5, 1.5);
+        }
+        let input = Tensor::randn([2, 3, 9, 7], (Kind::Float, Device::Cpu));
+        let plain = layer.convolution.forward(&input).unwrap();
+        let [weight, bias, mean, var] = norm.map(|buffer| buffer.view([1, -1, 1, 1]));
+        let expected = (plain - mean) / (var + 1e-3).sqrt() * weight + bias;
+        let difference = (layer.forward(&input).unwrap() - expected)
+            .abs()
+            .max()
+            .double_value(&[]);
+        assert!(difference < 1e-5, "{difference}");
+        assert_eq!(store.trainable_variables().len(), 1);
+    }
+
+    #[test]
+    fn same_padding_puts_the_odd_zero_after() {
+        let store = nn::VarStore::new(Device::Cpu);
+        let shape = Shape::new(1, 1, 3, 2).padded(Padding::Same);
+        let mut layer = Convolution::new(&store.root(), shape, false).unwrap();
+        layer.weight = Tensor::ones([1, 1, 3, 3], (Kind::Float, Device::Cpu));
+        let output = layer
+            .forward(&Tensor::ones([1, 1, 4, 5], (Kind::Float, Device::Cpu)))
+            .unwrap();
+        let values = Vec::<f32>::try_from(output.view([-1])).unwrap();
+        // Rows 0-2 and 2-4 (the last one outside); columns -1..1, 1..3 and 3..5.
+        assert_eq!(values, [6.0, 9.0, 6.0, 4.0, 6.0, 4.0]);
+    }
+}

@@ -1,0 +1,92 @@
+//! That a training step has the same bits each time: digests of trained models depend on it.
+
+use asm_pipe::random::Stream;
+use tch::{Device, Kind, Tensor, nn};
+
+use crate::boxes;
+use crate::config::{Architecture, DetectorConfig};
+use crate::faster_rcnn::{FasterRcnn, Target};
+
+/// Images of noise with a few objects each, more than one thread's share of work.
+fn batch(count: usize, height: i64, width: i64, classes: i64) -> (Vec<Tensor>, Vec<Target>) {
+    let mut stream = Stream::new(0, "test/objects", &[]);
+    let images = (0..count)
+        .map(|_| Tensor::rand([3, height, width], (Kind::Float, Device::Cpu)))
+        .collect();
+    let targets = (0..count)
+        .map(|_| {
+            let rows: Vec<boxes::Row> = (0..8)
+                .map(|_| {
+                    let (x, y) = (
+                        stream.uniform(0.0, width as f64 * 0.7),
+                        stream.uniform(0.0, height as f64 * 0.7),
+                    );
+                    let (w, h) = (
+                        stream.uniform(10.0, width as f64 * 0.3),
+                        stream.uniform(10.0, height as f64 * 0.3),
+                    );
+                    [x, y, x + w, y + h].map(|edge| edge as f32)
+                })
+                .collect();
+            let labels: Vec<i64> = rows.iter().map(|_| 1 + stream.below(classes as usize) as i64).collect();
+            Target {
+                boxes: boxes::tensor(&rows, Device::Cpu).unwrap(),
+                labels: Tensor::from_slice(&labels),
+            }
+        })
+        .collect();
+    (images, targets)
+}
+
+/// The bits of the losses and of all gradients, by name.
+fn step(network: &FasterRcnn, store: &nn::VarStore, images: &[Tensor], targets: &[Target]) -> Vec<(String, Vec<u32>)> {
+    let losses = network
+        .losses(images, targets, &mut Stream::new(7, "test/sampler", &[]))
+        .unwrap();
+    let mut bits: Vec<(String, Vec<u32>)> = losses
+        .parts()
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), vec![(*value as f32).to_bits()]))
+        .collect();
+    losses.total().backward();
+    for (name, variable) in store.variables() {
+        let mut gradient = variable.grad();
+        if gradient.defined() {
+            let values = boxes::numbers(&gradient).unwrap();
+            bits.push((name, values.into_iter().map(f32::to_bits).collect()));
+            let _ = gradient.zero_();
+        }
+    }
+    bits.sort();
+    bits
+}
+
+fn repeats_to_the_bit(architecture: Architecture, size: (i64, i64)) {
+    tch::manual_seed(0);
+    tch::set_num_threads(2);
+    let config = DetectorConfig {
+        min_size: size.0,
+        max_size: size.1,
+        ..DetectorConfig::new(architecture, 4)
+    };
+    let store = nn::VarStore::new(Device::Cpu);
+    let network = FasterRcnn::new(&store.root(), &config).unwrap();
+    let (images, targets) = batch(4, size.0, size.1, 3);
+    let first = step(&network, &store, &images, &targets);
+    assert_eq!(first.len(), 4 + store.trainable_variables().len());
+    for repeat in 1..5 {
+        for (now, then) in step(&network, &store, &images, &targets).iter().zip(&first) {
+            assert!(now == then, "{} changed in repeat {repeat}", now.0);
+        }
+    }
+}
+
+#[test]
+fn a_step_of_the_tiny_network_repeats_to_the_bit() {
+    repeats_to_the_bit(Architecture::Tiny, (160, 208));
+}
+
+#[test]
+fn a_step_of_efficientnet_lite0_repeats_to_the_bit() {
+    repeats_to_the_bit(Architecture::EfficientnetLite0, (240, 320));
+}
