@@ -4,6 +4,9 @@
 //! [`boxes`] and [`nms`] are plain arithmetic on rows of numbers, [`anchors`], [`matcher`], [`sampling`] and [`box_coder`] make targets
 //! of them, [`layers`], [`backbone`] and [`fpn`] are the convolutional part, [`rpn`], [`roi_align`] and [`roi_heads`] the two stages of
 //! the detector, [`transform`] its entrance, and [`faster_rcnn`] the whole.
+//!
+//! Around it: [`image`], [`augment`] and [`loader`] bring images, [`schedule`] and [`optimizer`] say how weights move,
+//! [`weights`], [`model`] and [`checkpoint`] keep them, [`train`] and [`detect`] are the stage kinds, and [`provider`] serves them.
 
 pub mod anchors;
 mod backbone;
@@ -24,3 +27,17 @@ mod roi_heads;
 mod rpn;
 pub mod sampling;
 mod transform;
+
+pub mod augment;
+pub mod checkpoint;
+pub mod detect;
+pub mod device;
+pub mod image;
+pub mod inference;
+pub mod loader;
+pub mod model;
+pub mod optimizer;
+pub mod provider;
+pub mod schedule;
+pub mod train;
+pub mod weights;

@@ -1,3 +1,42 @@
-//! The program of the stage provider.
+//! The program of the stage provider: `describe`, `work`, `exec-job DIR`.
 
-fn main() {}
+use std::io::Write;
+use std::path::Path;
+use std::process::ExitCode;
+
+use asm_pipe_torch::provider;
+
+const USAGE: &str = "usage: asm-pipe-torch describe | work | exec-job DIR";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let result = match words.as_slice() {
+        ["describe"] => describe(),
+        ["work"] => provider::work(std::io::BufReader::new(std::io::stdin()), std::io::stdout(), leave).map(|()| true),
+        ["exec-job", folder] => provider::exec_job(Path::new(folder), std::io::stdout()),
+        _ => {
+            let _ = writeln!(std::io::stderr(), "{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match result {
+        Ok(true) => ExitCode::SUCCESS,
+        _ => ExitCode::FAILURE,
+    }
+}
+
+fn describe() -> std::io::Result<bool> {
+    let mut text = serde_json::to_string(&provider::description())?;
+    text.push('\n');
+    std::io::stdout().write_all(text.as_bytes())?;
+    Ok(true)
+}
+
+#[expect(
+    clippy::exit,
+    reason = "a job that nobody wants any more cannot be stopped otherwise"
+)]
+fn leave() {
+    std::process::exit(0);
+}

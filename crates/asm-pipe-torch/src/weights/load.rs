@@ -1,0 +1,194 @@
+//! Puts arrays into a network's variables by name, and says which names did not meet.
+
+use std::collections::BTreeMap;
+
+use tch::Tensor;
+use tch::nn::VarStore;
+
+use super::{Arrays, WeightsError};
+
+/// Which differences between a file and a network are fine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rule {
+    /// None: a model of ours goes back into the network it came from.
+    Exact,
+    /// A backbone, or a detector for other classes: what the file has must fit where a name exists, but the box predictor
+    /// may differ in shape, and only the backbone must be complete.
+    Pretrained,
+}
+
+/// What a load did not touch; every list is sorted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LoadReport {
+    /// Variables that were given values.
+    pub loaded: usize,
+    /// Variables that the file does not have.
+    pub missing: Vec<String>,
+    /// Arrays that the network has no variable for.
+    pub unexpected: Vec<String>,
+    /// Names on both sides with different shapes, as `name (file [..], network [..])`.
+    pub misshaped: Vec<String>,
+}
+
+/// The parts whose shape depends on the classes.
+const PREDICTOR: &str = "roi_heads.box_predictor.";
+const BACKBONE: &str = "backbone.body.";
+
+/// The name inside the detector of an array in a file of pretrained weights.
+///
+/// A detector's own names stay; names of a classifier, torchvision's `features.` included, belong to the backbone.
+#[must_use]
+pub fn pretrained_name(name: &str) -> String {
+    if ["backbone.", "rpn.", "roi_heads."]
+        .iter()
+        .any(|prefix| name.starts_with(prefix))
+    {
+        return name.to_owned();
+    }
+    format!("{BACKBONE}{}", name.strip_prefix("features.").unwrap_or(name))
+}
+
+/// Copies arrays into the variables of the same names. Nothing is changed when the rule is broken.
+///
+/// # Errors
+/// When names or shapes differ in a way that the rule does not allow, with all of them listed.
+pub fn load(store: &VarStore, arrays: &Arrays, rule: Rule) -> Result<LoadReport, WeightsError> {
+    let variables: BTreeMap<String, Tensor> = store.variables().into_iter().collect();
+    let mut report = LoadReport::default();
+    let mut pairs = Vec::new();
+    for (name, variable) in &variables {
+        let Some(array) = arrays.get(name) else {
+            report.missing.push(name.clone());
+            continue;
+        };
+        let shape: Vec<usize> = variable.size().iter().map(|&length| length as usize).collect();
+        if shape == array.shape {
+            pairs.push((variable.shallow_clone(), array));
+        } else {
+            let line = format!("{name} (file {:?}, network {shape:?})", array.shape);
+            report.misshaped.push(line);
+        }
+    }
+    report.unexpected = arrays
+        .keys()
+        .filter(|name| !variables.contains_key(*name))
+        .cloned()
+        .collect();
+    report.loaded = pairs.len();
+    check(&report, rule)?;
+    for (mut variable, array) in pairs {
+        let values = array.tensor()?;
+        tch::no_grad(|| variable.f_copy_(&values))?;
+    }
+    Ok(report)
+}
+
+fn check(report: &LoadReport, rule: Rule) -> Result<(), WeightsError> {
+    let wrong = |what: &str, names: Vec<&String>| {
+        (!names.is_empty()).then(|| {
+            let shown: Vec<&str> = names.iter().take(8).map(|name| name.as_str()).collect();
+            let more = if names.len() > 8 {
+                format!(" and {} more", names.len() - 8)
+            } else {
+                String::new()
+            };
+            format!("{what}: {}{more}", shown.join(", "))
+        })
+    };
+    let exact = rule == Rule::Exact;
+    let missing = report.missing.iter().filter(|name| exact || name.starts_with(BACKBONE));
+    let unexpected = report.unexpected.iter().filter(|_| exact);
+    let misshaped = report
+        .misshaped
+        .iter()
+        .filter(|name| exact || !name.starts_with(PREDICTOR));
+    let problems: Vec<String> = [
+        wrong("missing", missing.collect()),
+        wrong("unexpected", unexpected.collect()),
+        wrong("of another shape", misshaped.collect()),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    if problems.is_empty() {
+        return Ok(());
+    }
+    Err(WeightsError::Mismatch(format!(
+        "the weights do not fit the network; {}",
+        problems.join("; ")
+    )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Rule, load, pretrained_name};
+    use crate::weights::{Array, Arrays};
+    use tch::nn::VarStore;
+    use tch::{Device, Kind, Tensor};
+
+    fn store() -> VarStore {
+        let store = VarStore::new(Device::Cpu);
+        let root = store.root();
+        let _ = (&root / "backbone" / "body" / "conv").zeros("weight", &[2, 3]);
+        let _ = (&root / "backbone" / "body" / "bn").zeros_no_train("running_mean", &[2]);
+        let _ = (&root / "roi_heads" / "box_predictor" / "cls_score").zeros("weight", &[4, 2]);
+        store
+    }
+
+    fn ones(shape: &[i64]) -> Array {
+        Array::of(&Tensor::ones(shape, (Kind::Float, Device::Cpu))).unwrap()
+    }
+
+    #[test]
+    fn a_backbone_goes_under_its_prefix_and_leaves_the_heads_alone() {
+        let file = [
+            ("conv.weight", &[2, 3][..]),
+            ("bn.running_mean", &[2]),
+            ("fc.weight", &[10, 2]),
+        ];
+        let arrays: Arrays = file
+            .iter()
+            .map(|(name, shape)| (pretrained_name(name), ones(shape)))
+            .collect();
+        let store = store();
+        let report = load(&store, &arrays, Rule::Pretrained).unwrap();
+        assert_eq!(report.loaded, 2);
+        assert_eq!(report.missing, ["roi_heads.box_predictor.cls_score.weight"]);
+        assert_eq!(report.unexpected, ["backbone.body.fc.weight"]);
+        let sum = |name: &str| store.variables()[name].sum(Kind::Float).double_value(&[]);
+        assert_eq!(sum("backbone.body.conv.weight"), 6.0);
+        assert_eq!(sum("backbone.body.bn.running_mean"), 2.0);
+        assert_eq!(sum("roi_heads.box_predictor.cls_score.weight"), 0.0);
+    }
+
+    #[test]
+    fn only_the_predictor_may_have_another_shape() {
+        let mut arrays = Arrays::from([
+            ("backbone.body.conv.weight".to_owned(), ones(&[2, 3])),
+            ("backbone.body.bn.running_mean".to_owned(), ones(&[2])),
+            ("roi_heads.box_predictor.cls_score.weight".to_owned(), ones(&[91, 2])),
+        ]);
+        let report = load(&store(), &arrays, Rule::Pretrained).unwrap();
+        assert_eq!(report.misshaped.len(), 1);
+        arrays.insert("backbone.body.conv.weight".into(), ones(&[3, 2]));
+        let text = load(&store(), &arrays, Rule::Pretrained).unwrap_err().to_string();
+        assert!(
+            text.contains("backbone.body.conv.weight (file [3, 2], network [2, 3])"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn an_exact_load_names_everything_that_differs_and_changes_nothing() {
+        let arrays = Arrays::from([
+            ("backbone.body.conv.weight".to_owned(), ones(&[2, 3])),
+            ("extra".to_owned(), ones(&[1])),
+        ]);
+        let store = store();
+        let text = load(&store, &arrays, Rule::Exact).unwrap_err().to_string();
+        assert!(text.contains("missing: backbone.body.bn.running_mean"), "{text}");
+        assert!(text.contains("unexpected: extra"), "{text}");
+        let weight = &store.variables()["backbone.body.conv.weight"];
+        assert_eq!(weight.sum(Kind::Float).double_value(&[]), 0.0);
+    }
+}
