@@ -2,7 +2,10 @@
 //!
 //! Knows no runner and no command line.
 
+mod charts;
 mod parse_voc;
+mod ports;
+mod tables;
 
 use std::sync::Arc;
 
@@ -11,7 +14,12 @@ use crate::stage::{Job, Stage, StageError};
 /// THE list: every stage kind that runs in this process.
 #[must_use]
 pub fn built_in() -> Vec<Arc<dyn Stage>> {
-    vec![Arc::new(parse_voc::ParseVoc)]
+    vec![
+        Arc::new(charts::Charts),
+        Arc::new(charts::Compare),
+        Arc::new(parse_voc::ParseVoc),
+        Arc::new(tables::Tables),
+    ]
 }
 
 /// The threads that a job may use.
