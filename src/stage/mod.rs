@@ -5,7 +5,10 @@
 
 mod job;
 mod kind;
+pub mod params;
 pub mod protocol;
+mod registry;
 
 pub use job::{Input, Job, Outcome, Progress, Reporter, Silent, StageError};
 pub use kind::{ExternalInput, InputPort, KindInfo, OutputPort, Stage, params_schema};
+pub use registry::{NameTaken, Registered, Registry, Via};

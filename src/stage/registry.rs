@@ -1,0 +1,168 @@
+//! Which stage kinds there are, and who does their work.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::{KindInfo, Stage};
+
+/// Who does the work of a kind.
+#[derive(Clone)]
+pub enum Via {
+    /// This process.
+    BuiltIn(Arc<dyn Stage>),
+    /// A program that speaks the provider protocol.
+    Provider(PathBuf),
+}
+
+impl fmt::Display for Via {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::BuiltIn(_) => f.write_str("built in"),
+            Self::Provider(program) => write!(f, "{}", program.display()),
+        }
+    }
+}
+
+impl fmt::Debug for Via {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// A kind that pipelines can use.
+#[derive(Clone, Debug)]
+pub struct Registered {
+    /// What it is.
+    pub info: KindInfo,
+    /// Who does its work.
+    pub via: Via,
+}
+
+/// Two kinds of one name.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("there are two stage kinds `{name}`: one is {first}, the other {second}")]
+pub struct NameTaken {
+    /// The name.
+    pub name: String,
+    /// Who serves the first.
+    pub first: String,
+    /// Who serves the second.
+    pub second: String,
+}
+
+/// The stage kinds by name.
+#[derive(Clone, Debug, Default)]
+pub struct Registry {
+    kinds: BTreeMap<String, Registered>,
+}
+
+impl Registry {
+    /// A registry without kinds.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a kind that runs in this process.
+    ///
+    /// # Errors
+    /// When there is one of that name.
+    pub fn register(&mut self, stage: Arc<dyn Stage>) -> Result<(), NameTaken> {
+        let info = stage.info();
+        self.add(info, Via::BuiltIn(stage))
+    }
+
+    /// Adds the kinds that a program serves.
+    ///
+    /// # Errors
+    /// At the first name that is taken; the kinds before it are added.
+    pub fn register_provider(&mut self, program: PathBuf, kinds: Vec<KindInfo>) -> Result<(), NameTaken> {
+        let via = Via::Provider(program);
+        kinds.into_iter().try_for_each(|info| self.add(info, via.clone()))
+    }
+
+    /// The kind of this name.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&Registered> {
+        self.kinds.get(name)
+    }
+
+    /// The names, in alphabetical order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.kinds.keys().map(String::as_str)
+    }
+
+    /// The kinds, in alphabetical order.
+    pub fn iter(&self) -> impl Iterator<Item = &Registered> {
+        self.kinds.values()
+    }
+
+    fn add(&mut self, info: KindInfo, via: Via) -> Result<(), NameTaken> {
+        if let Some(first) = self.kinds.get(&info.name) {
+            return Err(NameTaken {
+                name: info.name,
+                first: first.via.to_string(),
+                second: via.to_string(),
+            });
+        }
+        self.kinds.insert(info.name.clone(), Registered { info, via });
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+    use std::sync::Arc;
+
+    use serde_json::json;
+
+    use super::{Registry, Via};
+    use crate::stage::{Job, KindInfo, Outcome, Reporter, Stage, StageError};
+
+    struct Copy;
+
+    fn info(name: &str) -> KindInfo {
+        let text = json!({"name": name, "version": 1, "summary": "", "params": {}, "inputs": [], "outputs": []});
+        serde_json::from_value(text).unwrap()
+    }
+
+    impl Stage for Copy {
+        fn info(&self) -> KindInfo {
+            info("copy")
+        }
+
+        fn run(&self, _: &Job, _: &dyn Reporter) -> Result<Outcome, StageError> {
+            Ok(Outcome::default())
+        }
+    }
+
+    #[test]
+    fn kinds_are_found_by_name_with_who_serves_them() {
+        let mut registry = Registry::new();
+        registry.register(Arc::new(Copy)).unwrap();
+        registry
+            .register_provider(PathBuf::from("bin/asm-pipe-x"), vec![info("train"), info("adapt")])
+            .unwrap();
+        assert_eq!(registry.names().collect::<Vec<_>>(), ["adapt", "copy", "train"]);
+        assert!(matches!(registry.get("copy").unwrap().via, Via::BuiltIn(_)));
+        assert!(matches!(&registry.get("train").unwrap().via, Via::Provider(p) if p.ends_with("asm-pipe-x")));
+        assert!(registry.get("none").is_none());
+    }
+
+    #[test]
+    fn a_name_can_be_taken_once_and_the_error_names_both_sides() {
+        let mut registry = Registry::new();
+        registry.register(Arc::new(Copy)).unwrap();
+        let error = registry
+            .register_provider(PathBuf::from("bin/asm-pipe-x"), vec![info("copy")])
+            .unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "there are two stage kinds `copy`: one is built in, the other bin/asm-pipe-x"
+        );
+        assert!(matches!(registry.get("copy").unwrap().via, Via::BuiltIn(_)));
+    }
+}
