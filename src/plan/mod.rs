@@ -2,6 +2,17 @@
 //!
 //! Knows the checked pipeline and what kinds say of themselves; not the store, time or executors.
 
+mod check;
+mod comparison;
+mod draft;
+mod expand;
+mod graph;
 mod node;
+mod reference;
+mod select;
+mod wiring;
 
+pub use comparison::{ComparisonError, add_comparison};
+pub use expand::plan;
 pub use node::{Node, NodeId, NodeInput, Plan};
+pub use select::UnknownTarget;

@@ -9,96 +9,33 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::{self, Scope};
 use std::time::{Duration, Instant};
 
+use self::look_up::Claim;
 use super::clock::now;
-use super::event::Counts;
 use super::executor::{Executor, JobError};
-use super::forecast::is_forced;
+use super::forecast::{Root, check_forced};
 use super::in_process::InProcess;
 use super::job_log::JobLog;
+use super::job_thread::{self, Told};
 use super::journal::Journal;
-use super::perform::{Work, perform};
-use super::resolve::{Resolved, resolve, says_stop, store_error};
+use super::perform::Work;
+use super::resolve::Resolved;
 use super::scheduler::{Action, Because, Happening, Limits, Manner, Scheduler};
-use super::task::{End, UnknownKind, tasks};
+use super::summary::{RunError, RunOptions, Summary};
+use super::task::tasks;
 use super::workers::Workers;
 use super::{Event, Interrupt, Moment};
 use crate::plan::{Node, NodeId, Plan};
-use crate::stage::{Progress, Registered, Registry, Reporter, StageError, Via};
-use crate::store::{Digest, KeyLock, Lookup, Reason, Record, Store};
+use crate::stage::{Registered, Registry, StageError, Via};
+use crate::store::{Digest, KeyLock, Record, Store};
 
-/// How a run is to go.
-#[derive(Clone, Debug)]
-pub struct RunOptions {
-    /// Jobs at once.
-    pub jobs: usize,
-    /// Processor cores in use at once.
-    pub cpus: u32,
-    /// Memory in use at once, in MiB.
-    pub memory_mib: u64,
-    /// After a failure, go on with what does not need it.
-    pub keep_going: bool,
-    /// Stages to run though the store has their outputs: names in the plan, or in the pipeline (then in every round).
-    pub force: Vec<String>,
-}
-
-/// How a run went.
-#[derive(Clone, Debug)]
-pub struct Summary {
-    /// Its id.
-    pub run: String,
-    /// How each node ended, in the plan's order.
-    pub nodes: Vec<NodeSummary>,
-    /// The nodes by how they ended.
-    pub counts: Counts,
-    /// How long it took.
-    pub seconds: f64,
-    /// Whether the user ended it.
-    pub interrupted: bool,
-}
-
-/// How a node ended.
-#[derive(Clone, Debug)]
-pub struct NodeSummary {
-    /// How.
-    pub end: End,
-    /// Its outputs, if it was cached or ran.
-    pub record: Option<Record>,
-    /// How long it ran in this run.
-    pub seconds: f64,
-    /// Why it failed.
-    pub error: Option<StageError>,
-}
-
-/// Why a run could not go on at all. What goes wrong with a stage is not among these.
-#[derive(Debug, thiserror::Error)]
-pub enum RunError {
-    /// The plan was made with another registry.
-    #[error(transparent)]
-    UnknownKind(#[from] UnknownKind),
-    /// The journal cannot be written.
-    #[error("could not write the journal of the run: {0}")]
-    Journal(#[from] std::io::Error),
-    /// A bug: nothing runs, and not all has ended.
-    #[error("the run cannot go on: `{0}` waits for something that does not happen")]
-    Stuck(String),
-}
+mod look_up;
+mod tell;
 
 /// How often to look whether a key that another run holds is free, and whether the user wants to end.
 const TICK: Duration = Duration::from_millis(40);
 
 /// How long a job that was asked to end may take before it is ended.
 const GRACE: Duration = Duration::from_secs(10);
-
-enum Told {
-    Progress(NodeId, Progress),
-    Log(NodeId, String),
-    Ended {
-        node: NodeId,
-        result: Result<Box<Record>, JobError>,
-        seconds: f64,
-        log: JobLog,
-    },
-}
 
 /// Runs a plan to its end. `events` gets everything that happens, in order, on this thread.
 ///
@@ -113,6 +50,7 @@ pub fn run(
     interrupt: &Interrupt,
 ) -> Result<Summary, RunError> {
     let tasks = tasks(plan, registry)?;
+    check_forced(plan, &options.force)?;
     let limits = Limits {
         cpus: options.cpus,
         memory_mib: options.memory_mib,
@@ -178,7 +116,9 @@ impl<'a> Shared<'a> {
     }
 
     fn kind(&self, node: NodeId) -> &'a Registered {
-        self.registry.get(&self.node(node).kind).expect("checked when the tasks were made")
+        self.registry
+            .get(&self.node(node).kind)
+            .expect("checked when the tasks were made")
     }
 }
 
@@ -186,8 +126,9 @@ impl<'a> Shared<'a> {
 struct NodeState {
     resolved: Option<Resolved>,
     record: Option<Record>,
-    /// Why it runs.
+    /// Why it runs, and where that began.
     reason: String,
+    root: Option<Root>,
     error: Option<StageError>,
     log: Option<String>,
     seconds: f64,
@@ -298,53 +239,6 @@ impl<'a> Engine<'a, '_> {
         Ok(())
     }
 
-    /// Finds out the key, and whether the store has it.
-    fn look_up(&mut self, node: NodeId) -> Result<Happening, StageError> {
-        let shared = self.shared;
-        let made = |node: NodeId| self.nodes[node.0].record.as_ref();
-        let resolved = resolve(shared.store, &shared.kind(node).info, shared.node(node), made)?;
-        let key = resolved.key;
-        self.nodes[node.0].resolved = Some(resolved);
-        self.ask_store(node, key)
-    }
-
-    fn ask_store(&mut self, node: NodeId, key: Digest) -> Result<Happening, StageError> {
-        let shared = self.shared;
-        let resolved = self.nodes[node.0].resolved.as_ref().expect("resolved before it is asked for");
-        let lookup = if self.is_forced(node) && !self.made.contains(&key) {
-            Lookup::Miss(Reason::Forced)
-        } else {
-            let name = &shared.node(node).name;
-            shared.store.lookup(name, &resolved.material).map_err(|e| store_error(&e))?
-        };
-        let (hit, stop) = match lookup {
-            Lookup::Hit(record) => {
-                let stop = self.answer(node, &record)?;
-                self.nodes[node.0].record = Some(record);
-                (true, stop)
-            }
-            Lookup::Miss(reason) => {
-                self.nodes[node.0].reason = reason.to_string();
-                (false, false)
-            }
-        };
-        let key = key.to_string();
-        Ok(Happening::Resolved { node, key, hit, stop })
-    }
-
-    /// Locks the key. It may have been made since it was looked up, so look again.
-    fn claim(&mut self, node: NodeId) -> Result<Claim, StageError> {
-        let key = self.nodes[node.0].resolved.as_ref().expect("resolved before it is started").key;
-        let Some(lock) = self.shared.store.try_lock(&key).map_err(|e| store_error(&e))? else {
-            return Ok(Claim::Held);
-        };
-        let happening = self.ask_store(node, key)?;
-        match happening {
-            Happening::Resolved { hit: true, .. } => Ok(Claim::Hit(happening)),
-            _ => Ok(Claim::Locked(lock)),
-        }
-    }
-
     fn start<'scope>(
         &mut self,
         node: NodeId,
@@ -367,7 +261,10 @@ impl<'a> Engine<'a, '_> {
             stage: &planned.name,
             params: &planned.params,
             kind: &kind.info,
-            resolved: self.nodes[node.0].resolved.clone().expect("resolved before it is started"),
+            resolved: self.nodes[node.0]
+                .resolved
+                .clone()
+                .expect("resolved before it is started"),
             lock,
             cpus: self.scheduler.cpus(node),
             run: shared.run,
@@ -379,20 +276,11 @@ impl<'a> Engine<'a, '_> {
         };
         let log = JobLog::new(&self.journal.logs(), &planned.name);
         let sender = sender.clone();
-        let job = move || {
-            let reporter = JobReporter {
-                node,
-                sender: &sender,
-                log,
-            };
-            let begin = Instant::now();
-            let result = perform(shared.store, work, executor, &reporter).map(Box::new);
-            let seconds = begin.elapsed().as_secs_f64();
-            let log = reporter.log;
-            // Nobody hears it only if the run has broken off.
-            let _ = sender.send(Told::Ended { node, result, seconds, log });
-        };
-        match thread::Builder::new().name(planned.name.clone()).spawn_scoped(scope, job) {
+        let job = move || job_thread::work(shared.store, node, work, executor, log, &sender);
+        match thread::Builder::new()
+            .name(planned.name.clone())
+            .spawn_scoped(scope, job)
+        {
             Ok(_) => self.running += 1,
             Err(error) => self.fail(node, StageError::new(format!("could not start a thread: {error}"))),
         }
@@ -409,7 +297,12 @@ impl<'a> Engine<'a, '_> {
                 let stage = self.name(node);
                 self.emit(Event::StageLog { stage, line })
             }
-            Told::Ended { node, result, seconds, log } => {
+            Told::Ended {
+                node,
+                result,
+                seconds,
+                log,
+            } => {
                 self.running -= 1;
                 self.nodes[node.0].seconds = seconds;
                 match result {
@@ -427,7 +320,7 @@ impl<'a> Engine<'a, '_> {
                     Err(JobError::Failed(error)) => {
                         let file = log.file().map(|path| path.display().to_string());
                         self.nodes[node.0].log = file;
-                        self.fail(node, with_tail(error, &log.tail()));
+                        self.fail(node, log.explain(error));
                     }
                 }
                 Ok(())
@@ -435,52 +328,9 @@ impl<'a> Engine<'a, '_> {
         }
     }
 
-    /// Tells of what a node's end is made of, unless it has ended otherwise meanwhile.
-    fn announce(&mut self, happening: &Happening) -> Result<(), RunError> {
-        let event = match happening {
-            Happening::Resolved { node, hit: true, key, .. } if self.scheduler.end(*node).is_none() => Event::StageCached {
-                stage: self.name(*node),
-                key: key.clone(),
-            },
-            Happening::Finished { node, .. } if self.scheduler.end(*node).is_none() => {
-                let state = &self.nodes[node.0];
-                let record = state.record.as_ref().expect("set when the job had ended");
-                let digests = record.outputs.iter().map(|(name, output)| (name.clone(), output.digest.to_string()));
-                Event::StageFinished {
-                    stage: self.name(*node),
-                    key: record.key.to_string(),
-                    seconds: state.seconds,
-                    metrics: record.metrics.clone(),
-                    notes: record.notes.clone(),
-                    outputs: digests.collect(),
-                }
-            }
-            Happening::Failed(node) if self.scheduler.end(*node).is_none() => {
-                let state = &self.nodes[node.0];
-                let error = state.error.clone().unwrap_or_else(|| StageError::new("failed"));
-                Event::StageFailed {
-                    stage: self.name(*node),
-                    message: error.message,
-                    hints: error.hints,
-                    log: state.log.clone(),
-                }
-            }
-            _ => return Ok(()),
-        };
-        self.emit(event)
-    }
-
     fn fail(&mut self, node: NodeId, error: StageError) {
         self.nodes[node.0].error = Some(error);
         self.queue.push_back(Happening::Failed(node));
-    }
-
-    /// For a guard: whether it says stop.
-    fn answer(&self, node: NodeId, record: &Record) -> Result<bool, StageError> {
-        if !self.guards.contains(&node) {
-            return Ok(false);
-        }
-        says_stop(self.shared.store, &self.shared.kind(node).info, record)
     }
 
     fn notice_interrupts(&mut self) {
@@ -495,24 +345,6 @@ impl<'a> Engine<'a, '_> {
         }
     }
 
-    /// A key that is free again is looked up again: it was made, or the other run failed.
-    fn ask_for_held_keys(&mut self) {
-        for node in self.waits.clone() {
-            let key = self.nodes[node.0].resolved.as_ref().map(|resolved| resolved.key);
-            let free = key.map(|key| self.shared.store.try_lock(&key));
-            match free {
-                Some(Ok(None)) => continue,
-                Some(Err(error)) => self.fail(node, store_error(&error)),
-                Some(Ok(Some(_))) | None => self.queue.push_back(Happening::Released(node)),
-            }
-            self.waits.remove(&node);
-        }
-    }
-
-    fn is_forced(&self, node: NodeId) -> bool {
-        is_forced(self.shared.node(node), self.force)
-    }
-
     fn name(&self, node: NodeId) -> String {
         self.shared.node(node).name.clone()
     }
@@ -520,81 +352,6 @@ impl<'a> Engine<'a, '_> {
     fn key(&self, node: NodeId) -> String {
         let resolved = self.nodes[node.0].resolved.as_ref();
         resolved.map(|resolved| resolved.key.to_string()).unwrap_or_default()
-    }
-
-    fn first_unfinished(&self) -> String {
-        let mut ids = (0..self.nodes.len()).map(NodeId);
-        ids.find(|node| self.scheduler.end(*node).is_none()).map(|node| self.name(node)).unwrap_or_default()
-    }
-
-    fn counts(&self) -> Counts {
-        let mut counts = Counts::default();
-        for at in 0..self.nodes.len() {
-            match self.scheduler.end(NodeId(at)) {
-                Some(End::Cached) => counts.cached += 1,
-                Some(End::Ran) => counts.ran += 1,
-                Some(End::Failed) => counts.failed += 1,
-                Some(End::Pruned) => counts.pruned += 1,
-                Some(End::Skipped) | None => counts.skipped += 1,
-            }
-        }
-        counts
-    }
-
-    fn emit(&mut self, what: Event) -> Result<(), RunError> {
-        let moment = Moment { at: now(), what };
-        self.journal.write(&moment)?;
-        (self.events)(&moment);
-        Ok(())
-    }
-
-    fn summary(self) -> Summary {
-        let counts = self.counts();
-        let scheduler = self.scheduler;
-        let ended = self.nodes.into_iter().enumerate().map(|(at, state)| NodeSummary {
-            end: scheduler.end(NodeId(at)).unwrap_or(End::Skipped),
-            record: state.record,
-            seconds: state.seconds,
-            error: state.error,
-        });
-        Summary {
-            run: self.shared.run.to_owned(),
-            nodes: ended.collect(),
-            counts,
-            seconds: self.begin.elapsed().as_secs_f64(),
-            interrupted: scheduler.is_interrupted(),
-        }
-    }
-}
-
-enum Claim {
-    Locked(KeyLock),
-    Held,
-    Hit(Happening),
-}
-
-/// Adds the end of the log to what there is to try.
-fn with_tail(error: StageError, tail: &[String]) -> StageError {
-    if tail.is_empty() {
-        return error;
-    }
-    error.hint(format!("the log ends with:\n{}", tail.join("\n")))
-}
-
-struct JobReporter<'a> {
-    node: NodeId,
-    sender: &'a Sender<Told>,
-    log: JobLog,
-}
-
-impl Reporter for JobReporter<'_> {
-    fn progress(&self, progress: Progress) {
-        let _ = self.sender.send(Told::Progress(self.node, progress));
-    }
-
-    fn log(&self, line: &str) {
-        self.log.add(line);
-        let _ = self.sender.send(Told::Log(self.node, line.to_owned()));
     }
 }
 

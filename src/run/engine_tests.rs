@@ -2,6 +2,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
+use super::super::End;
 use super::super::process_mark::ProcessMark;
 use super::super::status::{RunState, StageStatus, latest};
 use super::super::test_support::{World, failure_of, make, node, plan, told_of, under};
@@ -86,7 +87,11 @@ fn equal_stages_run_once_also_when_that_shows_only_on_the_way() {
 #[test]
 fn a_failure_is_told_with_hints_and_log_and_what_needs_it_is_skipped() {
     let world = World::new();
-    let plan = plan([node("bad", "fail", json!({}), &[]), make("next", &[0]), make("free", &[])]);
+    let plan = plan([
+        node("bad", "fail", json!({}), &[]),
+        make("next", &[0]),
+        make("free", &[]),
+    ]);
     let (summary, told) = world.run(&plan);
     assert_eq!(ends(&summary), [End::Failed, End::Skipped, End::Ran]);
     let (message, hints, log) = failure_of(&told, "bad");
@@ -94,7 +99,11 @@ fn a_failure_is_told_with_hints_and_log_and_what_needs_it_is_skipped() {
     assert_eq!(hints, ["do better", "the log ends with:\nit was about to fail"]);
     assert_eq!(fs_err::read_to_string(log.unwrap()).unwrap(), "it was about to fail\n");
     let (again, _) = world.run(&plan);
-    assert_eq!(ends(&again), [End::Failed, End::Skipped, End::Cached], "a failure is not remembered");
+    assert_eq!(
+        ends(&again),
+        [End::Failed, End::Skipped, End::Cached],
+        "a failure is not remembered"
+    );
 }
 
 #[test]
@@ -126,10 +135,17 @@ fn a_file_outside_counts_by_content_and_a_change_while_it_is_read_is_not_recorde
     assert_eq!(ends(&summary), [End::Failed]);
     assert!(failure_of(&told, "read").0.contains("changed while the stage read it"));
     fs_err::write(&path, "x").unwrap();
-    assert_eq!(ends(&world.run(&read(true)).0), [End::Failed], "nothing was recorded under the old content");
+    assert_eq!(
+        ends(&world.run(&read(true)).0),
+        [End::Failed],
+        "nothing was recorded under the old content"
+    );
     fs_err::remove_file(&path).unwrap();
     let (message, ..) = failure_of(&world.run(&read(false)).1, "read");
-    assert!(message.contains("param `path`") && message.contains("data"), "{message}");
+    assert!(
+        message.contains("param `path`") && message.contains("data"),
+        "{message}"
+    );
 }
 
 #[test]
@@ -159,7 +175,11 @@ fn two_runs_at_once_compute_nothing_twice_and_both_succeed() {
         assert_eq!(summary.counts.cached + summary.counts.ran, 3);
     }
     let waited = [&one.1, &other.1].into_iter().flatten();
-    assert!(waited.into_iter().any(|moment| matches!(moment.what, Event::StageWaiting { .. })));
+    assert!(
+        waited
+            .into_iter()
+            .any(|moment| matches!(moment.what, Event::StageWaiting { .. }))
+    );
 }
 
 #[test]
@@ -202,7 +222,11 @@ fn a_second_interrupt_ends_everything_at_once() {
     assert!(begin.elapsed() < Duration::from_secs(8));
     let text = fs_err::read_to_string(&pids).unwrap();
     for pid in text.split(' ') {
-        assert_eq!(ProcessMark::of(pid.parse().unwrap()), None, "what a worker started ends with it");
+        assert_eq!(
+            ProcessMark::of(pid.parse().unwrap()),
+            None,
+            "what a worker started ends with it"
+        );
     }
 }
 
@@ -215,12 +239,18 @@ fn a_worker_serves_one_job_after_another() {
     assert_eq!(world.text(&summary, 0), world.text(&summary, 2));
     assert!(world.text(&summary, 0).starts_with("pid 1 "));
     let record = summary.nodes[0].record.as_ref().unwrap();
-    assert_eq!(record.metrics.clone().into_iter().collect::<Vec<_>>(), [("loss".to_owned(), 0.25)]);
+    assert_eq!(
+        record.metrics.clone().into_iter().collect::<Vec<_>>(),
+        [("loss".to_owned(), 0.25)]
+    );
     assert_eq!(record.notes, ["a note"]);
-    let lines: Vec<&str> = told.iter().filter_map(|moment| match &moment.what {
-        Event::StageLog { stage, line } if stage == "a" => Some(line.as_str()),
-        _ => None,
-    }).collect();
+    let lines: Vec<&str> = told
+        .iter()
+        .filter_map(|moment| match &moment.what {
+            Event::StageLog { stage, line } if stage == "a" => Some(line.as_str()),
+            _ => None,
+        })
+        .collect();
     assert!(lines.contains(&"on stderr") && lines.contains(&"half way"), "{lines:?}");
 }
 
@@ -232,7 +262,10 @@ fn a_worker_that_dies_fails_its_job_alone_and_another_takes_the_next() {
     let (summary, told) = world.run(&plan([remote("kill"), remote("exit"), remote("fine")]));
     assert_eq!(ends(&summary), [End::Failed, End::Failed, End::Ran]);
     let (message, hints, _) = failure_of(&told, "kill");
-    assert!(message.ends_with("was killed by SIGKILL (signal 9; often out of memory)"), "{message}");
+    assert!(
+        message.ends_with("was killed by SIGKILL (signal 9; often out of memory)"),
+        "{message}"
+    );
     assert!(hints.last().unwrap().contains("on stderr"), "{hints:?}");
     let (message, ..) = failure_of(&told, "exit");
     assert!(message.ends_with("exit status 3"), "{message}");
@@ -248,7 +281,10 @@ fn a_job_that_fails_leaves_its_worker_and_rubbish_ends_it() {
     let (message, hints, _) = failure_of(&told, "fail");
     assert_eq!((message.as_str(), hints[0].as_str()), ("cannot do that", "try less"));
     let (message, ..) = failure_of(&told, "rubbish");
-    assert!(message.contains("no message of the protocol") && message.contains("dance"), "{message}");
+    assert!(
+        message.contains("no message of the protocol") && message.contains("dance"),
+        "{message}"
+    );
 }
 
 #[test]
@@ -266,7 +302,12 @@ fn what_a_cut_off_job_kept_is_there_for_the_next_attempt_and_gone_after_it() {
     assert_eq!(ends(&world.run(&plan).0), [End::Failed]);
     let (summary, _) = world.run(&plan);
     assert_eq!(ends(&summary), [End::Ran]);
-    assert!(!world.store.scratch(&summary.nodes[0].record.as_ref().unwrap().key).exists());
+    assert!(
+        !world
+            .store
+            .scratch(&summary.nodes[0].record.as_ref().unwrap().key)
+            .exists()
+    );
 }
 
 #[test]
@@ -276,13 +317,19 @@ fn a_program_that_cannot_be_started_fails_its_jobs_alone() {
     for kind in world.registry.iter() {
         match &kind.via {
             Via::BuiltIn(stage) => registry.register(stage.clone()).unwrap(),
-            Via::Provider(_) => registry.register_provider("/no/such/program".into(), vec![kind.info.clone()]).unwrap(),
+            Via::Provider(_) => registry
+                .register_provider("/no/such/program".into(), vec![kind.info.clone()])
+                .unwrap(),
         }
     }
     world.registry = registry;
     let (summary, told) = world.run(&plan([node("a", "remote", json!({"do": "x"}), &[]), make("b", &[])]));
     assert_eq!(ends(&summary), [End::Failed, End::Ran]);
-    assert!(failure_of(&told, "a").0.contains("cannot start the provider `/no/such/program`"));
+    assert!(
+        failure_of(&told, "a")
+            .0
+            .contains("cannot start the provider `/no/such/program`")
+    );
 }
 
 #[test]
@@ -295,7 +342,12 @@ fn the_journal_tells_the_end_of_every_stage() {
     assert!(matches!(status.state, RunState::Finished { counts, .. } if counts == summary.counts));
     assert!(matches!(status.stages["a"], StageStatus::Ran { .. }));
     assert!(matches!(status.stages["bad"], StageStatus::Failed { .. }));
-    assert_eq!(status.stages["c"], StageStatus::Skipped { because: "bad".to_owned() });
+    assert_eq!(
+        status.stages["c"],
+        StageStatus::Skipped {
+            because: "bad".to_owned()
+        }
+    );
 }
 
 #[test]
@@ -306,10 +358,21 @@ fn the_plan_of_another_registry_is_refused() {
 }
 
 #[test]
+fn a_mistyped_stage_to_force_is_refused() {
+    let mut world = World::new();
+    world.options.force = vec!["b".to_owned()];
+    let result = world.run_with(&plan([make("a", &[])]), &mut |_| {});
+    assert!(matches!(result, Err(RunError::NoSuchStage(name)) if name == "b"));
+}
+
+#[test]
 fn a_run_that_is_all_cached_is_quick() {
     let world = World::new();
     let words: Vec<String> = (0..100).map(|number| format!("w{number}")).collect();
-    let chain = words.iter().enumerate().map(|(at, word)| make(word, &if at == 0 { vec![] } else { vec![at - 1] }));
+    let chain = words
+        .iter()
+        .enumerate()
+        .map(|(at, word)| make(word, &if at == 0 { vec![] } else { vec![at - 1] }));
     let plan = plan(chain);
     world.run(&plan);
     let begin = Instant::now();
@@ -317,5 +380,49 @@ fn a_run_that_is_all_cached_is_quick() {
     assert_eq!(summary.counts.cached, 100);
     // Without optimisation and beside other tests; far less in a release.
     assert!(begin.elapsed() < Duration::from_millis(500), "{:?}", begin.elapsed());
-    eprintln!("{:?}", begin.elapsed());
+}
+
+#[test]
+fn the_reason_of_a_stage_names_where_the_change_began() {
+    let world = World::new();
+    let of = |certain: f64| {
+        let merge = node(
+            "merge",
+            "make",
+            json!({"word": "m", "show": certain.to_string(), "certain": certain}),
+            &[],
+        );
+        plan([merge, make("select", &[0]), make("train", &[1])])
+    };
+    world.run(&of(0.8));
+    let (_, told) = world.run(&of(0.7));
+    let reasons: Vec<&str> = told
+        .iter()
+        .filter_map(|moment| match &moment.what {
+            Event::StageStarted { reason, .. } => Some(reason.as_str()),
+            _ => None,
+        })
+        .collect();
+    assert!(reasons[0].starts_with("param `"), "{reasons:?}");
+    assert!(reasons[2].starts_with("input `in`"), "{reasons:?}");
+    assert!(reasons[2].contains("(`merge`: param `"), "{reasons:?}");
+}
+
+#[test]
+fn the_worker_that_a_killed_run_left_is_ended_before_its_folder_is_used() {
+    use std::os::unix::process::CommandExt;
+    let mut world = World::new();
+    let plan = plan([make("a", &[])]);
+    let (summary, _) = world.run(&plan);
+    let folder = world.store.scratch(&summary.nodes[0].record.as_ref().unwrap().key);
+    let mut orphan = std::process::Command::new("sleep")
+        .arg("60")
+        .process_group(0)
+        .spawn()
+        .unwrap();
+    fs_err::create_dir_all(&folder).unwrap();
+    ProcessMark::of(orphan.id()).unwrap().leave(&folder).unwrap();
+    world.options.force = vec!["a".to_owned()];
+    assert_eq!(ends(&world.run(&plan).0), [End::Ran]);
+    assert!(!orphan.wait().unwrap().success());
 }

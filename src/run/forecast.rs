@@ -9,7 +9,8 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::resolve::{resolve, says_stop};
-use super::task::{End, Fate, Task, UnknownKind, tasks};
+use super::summary::RunError;
+use super::task::{End, Fate, Task, tasks};
 use crate::plan::{Node, NodeId, Plan};
 use crate::stage::{Registry, StageError};
 use crate::store::{Lookup, Reason, Record, Store};
@@ -85,9 +86,10 @@ impl std::fmt::Display for Root {
 /// What a run of the plan would do, node by node in the plan's order. `force` as in [`super::RunOptions`].
 ///
 /// # Errors
-/// When the plan was made with another registry.
-pub fn forecast(plan: &Plan, registry: &Registry, store: &Store, force: &[String]) -> Result<Vec<Forecast>, UnknownKind> {
+/// When the plan was made with another registry, or does not have a stage to force.
+pub fn forecast(plan: &Plan, registry: &Registry, store: &Store, force: &[String]) -> Result<Vec<Forecast>, RunError> {
     let tasks = tasks(plan, registry)?;
+    check_forced(plan, force)?;
     let mut seen = Seen {
         plan,
         forecasts: Vec::new(),
@@ -122,6 +124,17 @@ pub fn forecast(plan: &Plan, registry: &Registry, store: &Store, force: &[String
 pub(crate) fn is_forced(node: &Node, force: &[String]) -> bool {
     let is = |name: &String| *name == node.name || *name == node.stage || node.aliases.contains(name);
     force.iter().any(is)
+}
+
+/// Whether each name to force is a stage's: a mistyped one must not pass for done.
+pub(crate) fn check_forced(plan: &Plan, force: &[String]) -> Result<(), RunError> {
+    let is_there = |name: &&String| {
+        plan.nodes
+            .iter()
+            .any(|node| is_forced(node, std::slice::from_ref(*name)))
+    };
+    let unknown = force.iter().find(|name| !is_there(name));
+    unknown.map_or(Ok(()), |name| Err(RunError::NoSuchStage(name.clone())))
 }
 
 struct Seen<'a> {
@@ -244,5 +257,187 @@ impl Seen<'_> {
 
     fn name(&self, node: NodeId) -> String {
         self.plan.nodes[node.0].name.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::super::End;
+    use super::super::test_support::{World, make, node, plan, under};
+    use super::*;
+
+    fn look(world: &World, plan: &Plan) -> Vec<String> {
+        let forecasts = forecast(plan, &world.registry, &world.store, &world.options.force).unwrap();
+        forecasts.iter().map(shown).collect()
+    }
+
+    fn shown(forecast: &Forecast) -> String {
+        match forecast {
+            Forecast::Hit { .. } => "hit".into(),
+            Forecast::Run { reason, .. } => format!("run: {reason}"),
+            Forecast::Same { stage, .. } => format!("same as {stage}"),
+            Forecast::After { stage, root } => format!("after {stage}: {root}"),
+            Forecast::Maybe { guard, root } => format!("maybe {guard}: {root}"),
+            Forecast::Pruned { guard } => format!("pruned {guard}"),
+            Forecast::Fail { stage, message, .. } => format!("fail {stage}: {message}"),
+        }
+    }
+
+    fn chain(certain: f64) -> Plan {
+        let merge = node("merge", "make", json!({"word": "merge", "certain": certain}), &[0]);
+        plan([
+            make("detect", &[]),
+            merge,
+            make("select", &[1]),
+            make("train", &[2]),
+            make("other", &[0]),
+        ])
+    }
+
+    #[test]
+    fn downstream_stages_name_the_param_at_the_root() {
+        let world = World::new();
+        world.run(&chain(0.8));
+        assert_eq!(look(&world, &chain(0.8)), ["hit"; 5]);
+        let root = "`merge`: param `certain` changed from 0.8 to 0.7";
+        let expected = [
+            "hit".to_owned(),
+            "run: param `certain` changed from 0.8 to 0.7".to_owned(),
+            format!("after merge: {root}"),
+            format!("after select: {root}"),
+            "hit".to_owned(),
+        ];
+        assert_eq!(look(&world, &chain(0.7)), expected);
+    }
+
+    fn rounds(stop: bool, threshold: f64) -> Plan {
+        let guard = |stop: bool, input| {
+            node(
+                "until",
+                "guard",
+                json!({"stop": stop, "threshold": threshold}),
+                &[input],
+            )
+        };
+        plan([
+            make("one", &[]),
+            guard(stop, 0),
+            under(1, make("two", &[0])),
+            under(1, guard(false, 2)),
+            under(3, make("three", &[2])),
+            make("table", &[0, 2, 4]),
+        ])
+    }
+
+    #[test]
+    fn behind_an_undecided_guard_is_a_maybe_and_a_collector_runs_in_any_case() {
+        let world = World::new();
+        let root = "`one`: first run";
+        let expected = [
+            "run: first run",
+            "after one",
+            "maybe until",
+            "maybe until",
+            "maybe until",
+            "after one",
+        ];
+        for (found, expected) in look(&world, &rounds(false, 0.1)).iter().zip(expected) {
+            assert!(
+                found.starts_with(expected) && found.ends_with("first run"),
+                "{found}: {expected} {root}"
+            );
+        }
+        world.run(&rounds(true, 0.1));
+        let found = look(&world, &rounds(true, 0.1));
+        assert_eq!(
+            found,
+            ["hit", "hit", "pruned until", "pruned until", "pruned until", "hit"]
+        );
+        let found = look(&world, &rounds(true, 0.2));
+        let root = "`until`: param `threshold` changed from 0.1 to 0.2";
+        assert_eq!(found[0], "hit");
+        assert_eq!(found[2], format!("maybe until: {root}"));
+        assert_eq!(found[5], format!("after until: {root}"));
+    }
+
+    #[test]
+    fn an_equal_stage_earlier_in_the_plan_is_named() {
+        let world = World::new();
+        let same = |name: &str| node(name, "make", json!({"word": "w"}), &[]);
+        let found = look(&world, &plan([same("a"), same("b"), make("c", &[1])]));
+        assert_eq!(found, ["run: first run", "same as a", "after b: `a`: first run"]);
+    }
+
+    #[test]
+    fn a_missing_file_is_told_for_all_that_needs_it() {
+        let world = World::new();
+        let found = look(
+            &world,
+            &plan([node("read", "read", json!({"path": "/no/such"}), &[]), make("b", &[0])]),
+        );
+        assert!(found[0].starts_with("fail read: param `path`: "), "{found:?}");
+        assert_eq!(found[0], found[1]);
+    }
+
+    #[test]
+    fn a_forced_stage_would_run() {
+        let mut world = World::new();
+        world.run(&chain(0.8));
+        world.options.force = vec!["select".to_owned()];
+        let found = look(&world, &chain(0.8));
+        assert_eq!(
+            found,
+            ["hit", "hit", "run: forced", "after select: `select`: forced", "hit"]
+        );
+    }
+
+    fn files(folder: &std::path::Path, found: &mut Vec<std::path::PathBuf>) {
+        for entry in fs_err::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            match path.is_dir() {
+                true => files(&path, found),
+                false => found.push(path),
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_is_touched() {
+        let world = World::new();
+        world.run(&rounds(true, 0.1));
+        let all = || {
+            let mut found = Vec::new();
+            files(world.folder.path(), &mut found);
+            found.sort();
+            found
+        };
+        let before = all();
+        look(&world, &chain(0.8));
+        look(&world, &rounds(true, 0.3));
+        assert_eq!(all(), before);
+        let calls = world.take_calls();
+        assert_eq!(calls, ["guard", "one", "table"]);
+    }
+
+    #[test]
+    fn a_run_does_what_was_forecast() {
+        let world = World::new();
+        world.run(&chain(0.8));
+        let params: [Value; 2] = [json!({"word": "x"}), json!({"word": "merge", "certain": 0.8})];
+        for params in params {
+            let mut changed = chain(0.8);
+            changed.nodes[1].params = params;
+            let forecasts = forecast(&changed, &world.registry, &world.store, &[]).unwrap();
+            let (summary, _) = world.run(&changed);
+            for (forecast, node) in forecasts.iter().zip(&summary.nodes) {
+                let expected = match forecast {
+                    Forecast::Hit { .. } => End::Cached,
+                    _ => End::Ran,
+                };
+                assert_eq!(node.end, expected, "{forecast:?}");
+            }
+        }
     }
 }

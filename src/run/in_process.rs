@@ -41,9 +41,11 @@ impl Executor for InProcess<'_> {
             Ok(Ok(outcome)) => Ok(outcome),
             Ok(Err(_)) if reporter.cancelled() => Err(JobError::Stopped),
             Ok(Err(error)) => Err(error.into()),
-            Err(panic) => Err(StageError::new(format!("a bug in the kind `{}`: {}", job.kind, text_of(&*panic)))
-                .hint("please report it with the pipeline and the message above")
-                .into()),
+            Err(panic) => Err(
+                StageError::new(format!("a bug in the kind `{}`: {}", job.kind, text_of(&*panic)))
+                    .hint("please report it with the pipeline and the message above")
+                    .into(),
+            ),
         }
     }
 
@@ -57,7 +59,8 @@ impl Executor for InProcess<'_> {
 
 fn text_of(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied();
-    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("it panicked")
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("it panicked")
 }
 
 struct Stoppable<'a> {

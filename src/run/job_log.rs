@@ -7,6 +7,8 @@ use std::sync::{Mutex, PoisonError};
 
 use fs_err::File;
 
+use crate::stage::StageError;
+
 /// How many lines an error message shows.
 const TAIL: usize = 12;
 
@@ -27,7 +29,10 @@ impl JobLog {
     /// A log in the folder of a run, named after the stage.
     pub(crate) fn new(folder: &Path, stage: &str) -> Self {
         let plain = |letter: char| letter.is_alphanumeric() || matches!(letter, '.' | '-' | '_');
-        let name: String = stage.chars().map(|letter| if plain(letter) { letter } else { '+' }).collect();
+        let name: String = stage
+            .chars()
+            .map(|letter| if plain(letter) { letter } else { '+' })
+            .collect();
         Self {
             path: folder.join(format!("{name}.log")),
             state: Mutex::default(),
@@ -60,6 +65,14 @@ impl JobLog {
     pub(crate) fn tail(&self) -> Vec<String> {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.tail.iter().cloned().collect()
+    }
+
+    /// Adds the last lines to what an error says.
+    pub(crate) fn explain(&self, error: StageError) -> StageError {
+        match self.tail().as_slice() {
+            [] => error,
+            tail => error.hint(format!("the log ends with:\n{}", tail.join("\n"))),
+        }
     }
 }
 

@@ -68,7 +68,10 @@ impl Journal {
         };
         // The events first: a folder with a head is a run, and then has them.
         let events = File::create(folder.join(EVENTS))?;
-        fs_err::write(folder.join(HEAD), serde_json::to_vec_pretty(&head).map_err(std::io::Error::other)?)?;
+        fs_err::write(
+            folder.join(HEAD),
+            serde_json::to_vec_pretty(&head).map_err(std::io::Error::other)?,
+        )?;
         Ok(Self { head, folder, events })
     }
 
@@ -94,7 +97,9 @@ impl Journal {
 
 /// An id that sorts by time: `20261122-114603-1a2b3c`. The end tells apart what begins in the same second.
 fn run_id(at: u64, process: u32, attempt: u32) -> String {
-    let time = i64::try_from(at).ok().and_then(|at| jiff::Timestamp::from_millisecond(at).ok());
+    let time = i64::try_from(at)
+        .ok()
+        .and_then(|at| jiff::Timestamp::from_millisecond(at).ok());
     let time = time.unwrap_or_default().strftime("%Y%m%d-%H%M%S").to_string();
     let end = Digest::of_bytes(format!("{at} {process} {attempt}").as_bytes()).to_string();
     format!("{time}-{}", &end[..6])

@@ -50,7 +50,10 @@ pub fn externals(kind: &KindInfo, node: &Node) -> Result<Vec<External>, StageErr
         let several = paths.len() > 1;
         for (at, path) in paths.into_iter().enumerate() {
             let path = path.ok_or_else(|| {
-                StageError::new(format!("param `{}` is no path and no list of paths: {value}", external.param))
+                StageError::new(format!(
+                    "param `{}` is no path and no list of paths: {value}",
+                    external.param
+                ))
             })?;
             found.push(External {
                 param: external.param.clone(),
@@ -135,7 +138,12 @@ mod tests {
 
     #[test]
     fn outside_inputs_are_named_after_their_param() {
-        let material = material(&kind(), &node(json!({"roots": "/a"})), BTreeMap::new(), [("roots".into(), digest("x"))]);
+        let material = material(
+            &kind(),
+            &node(json!({"roots": "/a"})),
+            BTreeMap::new(),
+            [("roots".into(), digest("x"))],
+        );
         assert_eq!(material.inputs.keys().collect::<Vec<_>>(), ["param:roots"]);
         assert_eq!(material.params, json!({}));
         assert_eq!((material.kind.as_str(), material.version), ("parse", 3));
@@ -145,7 +153,10 @@ mod tests {
     fn a_param_may_be_a_path_a_list_of_paths_or_null() {
         let labels = |value: Value| -> Vec<(String, String)> {
             let found = externals(&kind(), &node(json!({"roots": value}))).unwrap();
-            found.into_iter().map(|e| (e.label, e.path.display().to_string())).collect()
+            found
+                .into_iter()
+                .map(|e| (e.label, e.path.display().to_string()))
+                .collect()
         };
         let pair = |label: &str, path: &str| (label.to_owned(), path.to_owned());
         assert_eq!(labels(json!("a")), [pair("", "a")]);
@@ -158,7 +169,13 @@ mod tests {
 
     #[test]
     fn of_the_rounds_only_the_last_that_happened_takes_part() {
-        let inputs = [input(1, Some(0)), input(9, None), input(2, Some(0)), input(3, Some(0)), input(4, Some(1))];
+        let inputs = [
+            input(1, Some(0)),
+            input(9, None),
+            input(2, Some(0)),
+            input(3, Some(0)),
+            input(4, Some(1)),
+        ];
         let take = |pruned: &[usize]| -> Vec<usize> {
             let taken = taking_part(&inputs, |node| pruned.contains(&node.0));
             taken.into_iter().map(|input| input.node.0).collect()

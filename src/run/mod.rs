@@ -12,6 +12,7 @@ mod forecast;
 pub mod in_process;
 mod interrupt;
 mod job_log;
+mod job_thread;
 mod journal;
 pub mod keys;
 mod perform;
@@ -21,15 +22,17 @@ mod resolve;
 pub mod resources;
 pub mod scheduler;
 pub mod status;
+mod summary;
 pub mod task;
 mod worker;
 pub mod workers;
 
-pub use engine::{NodeSummary, RunError, RunOptions, Summary, run};
+pub use engine::run;
 pub use event::{Event, Moment};
 pub use forecast::{Forecast, Root, forecast};
 pub use interrupt::Interrupt;
 pub use journal::RunHead;
+pub use summary::{NodeSummary, RunError, RunOptions, Summary};
 pub use task::End;
 
 #[cfg(test)]

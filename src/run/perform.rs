@@ -37,19 +37,19 @@ pub(crate) struct Work<'a> {
 /// Does the job and records what it made.
 pub(crate) fn perform(
     store: &Store,
-    work: Work<'_>,
+    work: &Work<'_>,
     executor: &dyn Executor,
     reporter: &dyn Reporter,
 ) -> Result<Record, JobError> {
     let folder = store.scratch(&work.resolved.key);
     end_orphan(&folder);
-    let job = prepare(store, &work, &folder)?;
+    let job = prepare(store, work, &folder)?;
     let begin = Instant::now();
     let outcome = executor.execute(&job, reporter)?;
     let seconds = begin.elapsed().as_secs_f64();
     check_outside(store, &work.resolved)?;
     let outputs = take_in(store, work.kind, &job)?;
-    let record = record(&work, outcome, outputs, seconds);
+    let record = record(work, outcome, outputs, seconds);
     store.commit(&work.lock, &record).map_err(|e| store_error(&e))?;
     // What is left over is cleared before the next start, and by the store's collector.
     let _ = fs_err::remove_dir_all(&folder);
@@ -72,12 +72,19 @@ fn prepare(store: &Store, work: &Work<'_>, folder: &Path) -> Result<Job, StageEr
         for (label, output) in sources {
             let path = store.view(output).map_err(|e| store_error(&e))?;
             let path = std::path::absolute(path)?;
-            at_hand.push(Input { label: label.clone(), path });
+            at_hand.push(Input {
+                label: label.clone(),
+                path,
+            });
         }
         inputs.insert(port.clone(), at_hand);
     }
     let out = folder.join("out");
-    let outputs = work.kind.outputs.iter().map(|port| (port.name.clone(), out.join(&port.name)));
+    let outputs = work
+        .kind
+        .outputs
+        .iter()
+        .map(|port| (port.name.clone(), out.join(&port.name)));
     Ok(Job {
         format: protocol::FORMAT,
         kind: work.kind.name.clone(),
@@ -103,8 +110,10 @@ fn take_in(store: &Store, kind: &KindInfo, job: &Job) -> Result<BTreeMap<String,
     let missing: Vec<String> = missing.map(|(name, _)| format!("`{name}`")).collect();
     if !missing.is_empty() {
         let missing = missing.join(", ");
-        return Err(StageError::new(format!("kind `{}` ended well but did not write {missing}", kind.name))
-            .hint("this is a bug in the kind: it must write every output that it declares"));
+        return Err(
+            StageError::new(format!("kind `{}` ended well but did not write {missing}", kind.name))
+                .hint("this is a bug in the kind: it must write every output that it declares"),
+        );
     }
     let mut outputs = BTreeMap::new();
     for (name, path) in &job.outputs {
@@ -120,7 +129,11 @@ fn record(work: &Work<'_>, outcome: Outcome, outputs: BTreeMap<String, Output>, 
         stage: work.stage.to_owned(),
         outputs,
         // Not a number is not a figure, and JSON has no way to write it.
-        metrics: outcome.metrics.into_iter().filter(|(_, value)| value.is_finite()).collect(),
+        metrics: outcome
+            .metrics
+            .into_iter()
+            .filter(|(_, value)| value.is_finite())
+            .collect(),
         notes: outcome.notes,
         seconds,
         finished_at: now() / 1000,

@@ -100,8 +100,20 @@ mod tests {
     fn a_process_is_known_by_more_than_its_number() {
         let mark = ProcessMark::of(std::process::id()).unwrap();
         assert!(mark.is_alive());
-        assert!(!ProcessMark { start: mark.start + 1, ..mark.clone() }.is_alive());
-        assert!(!ProcessMark { boot: String::new(), ..mark }.is_alive());
+        assert!(
+            !ProcessMark {
+                start: mark.start + 1,
+                ..mark.clone()
+            }
+            .is_alive()
+        );
+        assert!(
+            !ProcessMark {
+                boot: String::new(),
+                ..mark
+            }
+            .is_alive()
+        );
     }
 
     #[test]
@@ -109,7 +121,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut child = Command::new("sleep").arg("60").process_group(0).spawn().unwrap();
         let mark = ProcessMark::of(child.id()).unwrap();
-        let stranger = ProcessMark { start: mark.start + 1, ..mark.clone() };
+        let stranger = ProcessMark {
+            start: mark.start + 1,
+            ..mark.clone()
+        };
         stranger.leave(folder.path()).unwrap();
         end_orphan(folder.path());
         assert!(child.try_wait().unwrap().is_none());

@@ -33,9 +33,14 @@ pub(crate) fn resolve<'a>(
         let mut found = Vec::new();
         for source in taking_part(sources, |node| made(node).is_none()) {
             let record = made(source.node);
-            let output = record.and_then(|record| record.outputs.get(&source.output)).ok_or_else(|| {
-                StageError::new(format!("the input `{port}` has no output `{}` to come from", source.output))
-            })?;
+            let output = record
+                .and_then(|record| record.outputs.get(&source.output))
+                .ok_or_else(|| {
+                    StageError::new(format!(
+                        "the input `{port}` has no output `{}` to come from",
+                        source.output
+                    ))
+                })?;
             let label = if single { String::new() } else { source.label.clone() };
             found.push((label, *output));
         }
@@ -50,7 +55,9 @@ pub(crate) fn resolve<'a>(
     }
     let mut outside = Vec::new();
     for external in externals(kind, node)? {
-        let digest = store.external(&external.path, &external.include).map_err(|e| told(&e, &external))?;
+        let digest = store
+            .external(&external.path, &external.include)
+            .map_err(|e| told(&e, &external))?;
         outside.push((external, digest));
     }
     let named = outside.iter().map(|(external, digest)| {
@@ -69,11 +76,15 @@ pub(crate) fn resolve<'a>(
 /// Whether what lies outside is still what went into the key.
 pub(crate) fn check_outside(store: &Store, resolved: &Resolved) -> Result<(), StageError> {
     for (external, digest) in &resolved.outside {
-        let now = store.external(&external.path, &external.include).map_err(|e| told(&e, external))?;
+        let now = store
+            .external(&external.path, &external.include)
+            .map_err(|e| told(&e, external))?;
         if now != *digest {
             let path = external.path.display();
-            return Err(StageError::new(format!("`{path}` changed while the stage read it: nothing was recorded"))
-                .hint("run again when nothing writes there any more"));
+            return Err(StageError::new(format!(
+                "`{path}` changed while the stage read it: nothing was recorded"
+            ))
+            .hint("run again when nothing writes there any more"));
         }
     }
     Ok(())
@@ -94,7 +105,10 @@ struct Decision {
 pub(crate) fn says_stop(store: &Store, kind: &KindInfo, record: &Record) -> Result<bool, StageError> {
     let port = kind.outputs.iter().find(|port| port.artifact == "decision");
     let output = port.and_then(|port| record.outputs.get(&port.name)).ok_or_else(|| {
-        StageError::new(format!("kind `{}` guards a round but has no output of the artifact `decision`", kind.name))
+        StageError::new(format!(
+            "kind `{}` guards a round but has no output of the artifact `decision`",
+            kind.name
+        ))
     })?;
     let path = store.view(output).map_err(|e| store_error(&e))?;
     let text = fs_err::read(&path)?;
@@ -105,5 +119,8 @@ pub(crate) fn says_stop(store: &Store, kind: &KindInfo, record: &Record) -> Resu
 
 /// What the store said, for the stage that it was asked for.
 pub(crate) fn store_error(error: &StoreError) -> StageError {
-    error.hints().into_iter().fold(StageError::new(error.to_string()), StageError::hint)
+    error
+        .hints()
+        .into_iter()
+        .fold(StageError::new(error.to_string()), StageError::hint)
 }

@@ -44,7 +44,10 @@ fn left_in_groups(root: &Path, group: &Path) -> Option<u64> {
         let used = number(&folder.join("memory.current"))?;
         // Cached file pages count as used but make way.
         let cached = fs_err::read_to_string(folder.join("memory.stat")).ok();
-        let cached = cached.and_then(|text| text.lines().find_map(|line| line.strip_prefix("inactive_file ")?.parse().ok()));
+        let cached = cached.and_then(|text| {
+            text.lines()
+                .find_map(|line| line.strip_prefix("inactive_file ")?.parse().ok())
+        });
         Some(limit.saturating_sub(used.saturating_sub(cached.unwrap_or(0))))
     };
     group.ancestors().filter_map(left).min()

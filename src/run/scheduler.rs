@@ -66,7 +66,7 @@ pub enum Happening {
 }
 
 /// Something that the scheduler wants done.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
     /// Find out the key and whether the store has it.
     Resolve(NodeId),

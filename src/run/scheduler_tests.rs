@@ -89,7 +89,11 @@ fn the_longest_chain_starts_first() {
     scheduler.handle(miss(0));
     scheduler.handle(miss(1));
     scheduler.handle(miss(2));
-    assert_eq!(scheduler.handle(finished(0)), [Action::Start(NodeId(2))], "2, 3, 4 take three seconds");
+    assert_eq!(
+        scheduler.handle(finished(0)),
+        [Action::Start(NodeId(2))],
+        "2, 3, 4 take three seconds"
+    );
 }
 
 #[test]
@@ -118,7 +122,11 @@ fn a_stop_prunes_later_rounds_and_a_collector_goes_on_with_what_happened() {
         _ => None,
     });
     let pruned: BTreeSet<_> = pruned.collect();
-    assert_eq!(pruned, BTreeSet::from([(2, 1), (3, 1), (4, 1), (6, 1)]), "each names the guard that said stop");
+    assert_eq!(
+        pruned,
+        BTreeSet::from([(2, 1), (3, 1), (4, 1), (6, 1)]),
+        "each names the guard that said stop"
+    );
     assert!(actions.contains(&Action::Resolve(NodeId(5))));
     scheduler.handle(hit(5));
     assert!(scheduler.is_finished());
@@ -139,7 +147,11 @@ fn a_failure_stops_new_work_and_lets_running_work_end() {
 
 #[test]
 fn with_keep_going_a_failure_stops_only_what_needs_it() {
-    let mut scheduler = Scheduler::new(vec![task(&[]), task(&[]), task(&[0]), task(&[2]), task(&[1])], WIDE, true);
+    let mut scheduler = Scheduler::new(
+        vec![task(&[]), task(&[]), task(&[0]), task(&[2]), task(&[1])],
+        WIDE,
+        true,
+    );
     scheduler.handle(Happening::Begin);
     scheduler.handle(miss(0));
     let actions = scheduler.handle(Happening::Failed(NodeId(0)));
@@ -167,8 +179,14 @@ fn a_node_that_another_run_makes_holds_no_resources() {
     scheduler.handle(Happening::Begin);
     scheduler.handle(miss(0));
     assert_eq!(scheduler.handle(miss(1)), []);
-    assert_eq!(scheduler.handle(Happening::Elsewhere(NodeId(0))), [Action::Start(NodeId(1))]);
-    assert_eq!(scheduler.handle(Happening::Released(NodeId(0))), [Action::Resolve(NodeId(0))]);
+    assert_eq!(
+        scheduler.handle(Happening::Elsewhere(NodeId(0))),
+        [Action::Start(NodeId(1))]
+    );
+    assert_eq!(
+        scheduler.handle(Happening::Released(NodeId(0))),
+        [Action::Resolve(NodeId(0))]
+    );
     scheduler.handle(hit(0));
     scheduler.handle(finished(1));
     assert_eq!(ends(&scheduler), [Some(End::Cached), Some(End::Ran)]);
@@ -276,7 +294,10 @@ fn worlds() -> impl Strategy<Value = World> {
             let earlier = |number: usize| NodeId(number % at.max(1));
             let ports = ports.into_iter().map(|(need, sources)| {
                 let take = if need == Need::One { 1 } else { sources.len() };
-                Port { sources: sources.into_iter().take(take).map(earlier).collect(), need }
+                Port {
+                    sources: sources.into_iter().take(take).map(earlier).collect(),
+                    need,
+                }
             });
             tasks.push(Task {
                 ports: if at == 0 { Vec::new() } else { ports.collect() },
@@ -285,10 +306,23 @@ fn worlds() -> impl Strategy<Value = World> {
                 memory_mib,
                 seconds,
             });
-            natures.push(Nature { hit, fails, stops, elsewhere, key, haste });
+            natures.push(Nature {
+                hit,
+                fails,
+                stops,
+                elsewhere,
+                key,
+                haste,
+            });
         }
         let limits = Limits { cpus, memory_mib, jobs };
-        World { tasks, natures, limits, keep_going, interrupt_at }
+        World {
+            tasks,
+            natures,
+            limits,
+            keep_going,
+            interrupt_at,
+        }
     })
 }
 
@@ -331,7 +365,10 @@ fn drive(world: &World) -> Driven {
                 } else {
                     assert!(ended.insert(node, End::Ran).is_none());
                     assert!(made.insert(nature.key), "the same work was done twice");
-                    Happening::Finished { node: NodeId(node), stop: nature.stops }
+                    Happening::Finished {
+                        node: NodeId(node),
+                        stop: nature.stops,
+                    }
                 }
             }
         };
@@ -340,12 +377,15 @@ fn drive(world: &World) -> Driven {
                 Action::Resolve(NodeId(node)) => {
                     let nature = &world.natures[node];
                     let hit = made.contains(&nature.key) || (nature.hit && !scheduler.is_interrupted());
-                    told.insert(0, Happening::Resolved {
-                        node: NodeId(node),
-                        key: nature.key.to_string(),
-                        hit,
-                        stop: nature.stops,
-                    });
+                    told.insert(
+                        0,
+                        Happening::Resolved {
+                            node: NodeId(node),
+                            key: nature.key.to_string(),
+                            hit,
+                            stop: nature.stops,
+                        },
+                    );
                 }
                 Action::Start(NodeId(node)) => {
                     for before in world.tasks[node].dependencies() {
@@ -368,7 +408,10 @@ fn drive(world: &World) -> Driven {
         assert_eq!(ended.get(&node).copied().unwrap_or(End::Cached), end);
         end
     });
-    Driven { ends: ends.collect(), starts }
+    Driven {
+        ends: ends.collect(),
+        starts,
+    }
 }
 
 fn check_resources(world: &World, running: &BTreeMap<usize, u8>) {

@@ -103,10 +103,19 @@ pub fn read(folder: &Path) -> std::io::Result<RunStatus> {
     let head: RunHead = serde_json::from_slice(&fs_err::read(folder.join(HEAD))?)?;
     let text = fs_err::read(folder.join(EVENTS))?;
     // The last line of a run that was killed may be cut off.
-    let moments = text.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice::<Moment>(line).ok());
-    let alive = head.process.as_ref().is_some_and(super::process_mark::ProcessMark::is_alive);
+    let moments = text
+        .split(|byte| *byte == b'\n')
+        .filter_map(|line| serde_json::from_slice::<Moment>(line).ok());
+    let alive = head
+        .process
+        .as_ref()
+        .is_some_and(super::process_mark::ProcessMark::is_alive);
     let mut state = if alive { RunState::Running } else { RunState::Died };
-    let mut stages: BTreeMap<_, _> = head.stages.iter().map(|name| (name.clone(), StageStatus::Planned)).collect();
+    let mut stages: BTreeMap<_, _> = head
+        .stages
+        .iter()
+        .map(|name| (name.clone(), StageStatus::Planned))
+        .collect();
     for moment in moments {
         match told(moment) {
             Told::Stage(stage, status) => drop(stages.insert(stage, status)),
@@ -129,7 +138,9 @@ fn told(moment: Moment) -> Told {
         Event::StageWaiting { stage, .. } => (stage, StageStatus::Waiting),
         Event::StageStarted { stage, .. } => (stage, StageStatus::Running { since: moment.at }),
         Event::StageFinished { stage, seconds, .. } => (stage, StageStatus::Ran { seconds }),
-        Event::StageFailed { stage, message, log, .. } => (stage, StageStatus::Failed { message, log }),
+        Event::StageFailed {
+            stage, message, log, ..
+        } => (stage, StageStatus::Failed { message, log }),
         Event::StagePruned { stage, guard } => (stage, StageStatus::Pruned { guard }),
         Event::StageSkipped { stage, because } => (stage, StageStatus::Skipped { because }),
         Event::RunFinished { counts, seconds } => return Told::Run(RunState::Finished { counts, seconds }),
@@ -160,7 +171,12 @@ mod tests {
         let stage = stage.to_owned();
         Moment {
             at: 7,
-            what: Event::StageStarted { stage, kind: text(), key: text(), reason: text() },
+            what: Event::StageStarted {
+                stage,
+                kind: text(),
+                key: text(),
+                reason: text(),
+            },
         }
     }
 
@@ -173,7 +189,10 @@ mod tests {
         assert_eq!(status.state, RunState::Running);
         assert_eq!(status.stages["parse"], StageStatus::Planned);
         assert_eq!(status.stages["train"], StageStatus::Running { since: 7 });
-        let end = Event::RunFinished { counts: Counts::default(), seconds: 1.0 };
+        let end = Event::RunFinished {
+            counts: Counts::default(),
+            seconds: 1.0,
+        };
         journal.write(&Moment { at: 8, what: end }).unwrap();
         let status = latest(runs.path(), 9).unwrap().remove(0);
         assert!(matches!(status.state, RunState::Finished { .. }));

@@ -126,7 +126,10 @@ impl Task {
         }
         let sources = self.ports.iter().flat_map(|port| &port.sources);
         let lost = |node: &&NodeId| matches!(end(**node), End::Failed | End::Skipped);
-        sources.into_iter().find(lost).map_or(Fate::Wanted, |source| Fate::Skipped(*source))
+        sources
+            .into_iter()
+            .find(lost)
+            .map_or(Fate::Wanted, |source| Fate::Skipped(*source))
     }
 }
 

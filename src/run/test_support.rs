@@ -55,11 +55,21 @@ impl World {
     /// Runs a plan; answers with the summary and everything that was told.
     pub(crate) fn run(&self, plan: &Plan) -> (Summary, Vec<Moment>) {
         let mut told = Vec::new();
-        (self.run_with(plan, &mut |moment| told.push(moment.clone())).unwrap(), told)
+        (
+            self.run_with(plan, &mut |moment| told.push(moment.clone())).unwrap(),
+            told,
+        )
     }
 
     pub(crate) fn run_with(&self, plan: &Plan, events: &mut dyn FnMut(&Moment)) -> Result<Summary, RunError> {
-        run(plan, &self.registry, &self.store, &self.options, events, &self.interrupt)
+        run(
+            plan,
+            &self.registry,
+            &self.store,
+            &self.options,
+            events,
+            &self.interrupt,
+        )
     }
 
     /// What the kinds were called with since the last time, sorted.
@@ -256,15 +266,19 @@ pub(crate) fn told_of(moments: &[Moment], name: &str) -> Vec<String> {
         let value = serde_json::to_value(&moment.what).unwrap();
         (value["stage"] == json!(name)).then(|| value["event"].as_str().unwrap().to_owned())
     });
-    of.filter(|event| event != "stage-progress" && event != "stage-log").collect()
+    of.filter(|event| event != "stage-progress" && event != "stage-log")
+        .collect()
 }
 
 /// What was told of the failure of a stage: message, hints, log.
 pub(crate) fn failure_of(moments: &[Moment], name: &str) -> (String, Vec<String>, Option<String>) {
     let found = moments.iter().find_map(|moment| match &moment.what {
-        Event::StageFailed { stage, message, hints, log } if stage == name => {
-            Some((message.clone(), hints.clone(), log.clone()))
-        }
+        Event::StageFailed {
+            stage,
+            message,
+            hints,
+            log,
+        } if stage == name => Some((message.clone(), hints.clone(), log.clone())),
         _ => None,
     });
     found.unwrap()

@@ -60,8 +60,12 @@ impl Worker {
     pub(crate) fn start(program: &Path) -> Result<Self, StageError> {
         let mut command = Command::new(program);
         command.arg("work").process_group(0);
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let cannot = |e: std::io::Error| StageError::new(format!("cannot start the provider `{}`: {e}", program.display()));
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let cannot =
+            |e: std::io::Error| StageError::new(format!("cannot start the provider `{}`: {e}", program.display()));
         let mut child = command.spawn().map_err(cannot)?;
         let (sender, lines) = sync_channel(1024);
         if let Some(stdout) = child.stdout.take() {
@@ -87,7 +91,8 @@ impl Worker {
     /// Whether it has ended.
     pub(crate) fn has_ended(&self) -> bool {
         let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
-        self.group().is_none_or(|pid| !matches!(waitid(WaitId::Pid(pid), options), Ok(None)))
+        self.group()
+            .is_none_or(|pid| !matches!(waitid(WaitId::Pid(pid), options), Ok(None)))
     }
 
     /// Has it do a job.
@@ -97,7 +102,10 @@ impl Worker {
         let marked = prepared.and_then(|()| self.mark.as_ref().map_or(Ok(()), |mark| mark.leave(&job.folder)));
         marked.map_err(|e| Lost::Job(e.into()))?;
         let line = format!("{}\n", job.folder.display());
-        let sent = self.stdin.as_mut().map(|stdin| stdin.write_all(line.as_bytes()).and_then(|()| stdin.flush()));
+        let sent = self
+            .stdin
+            .as_mut()
+            .map(|stdin| stdin.write_all(line.as_bytes()).and_then(|()| stdin.flush()));
         if !matches!(sent, Some(Ok(()))) {
             return Err(Lost::Gone);
         }
@@ -136,7 +144,11 @@ impl Worker {
                 Err(RecvTimeoutError::Timeout) if !self.has_ended() => {}
                 Ok(Line::Closed) | Err(_) => {
                     let status = self.bury(reporter);
-                    return Err(if silent { Lost::Silent(status) } else { Lost::Died(status) });
+                    return Err(if silent {
+                        Lost::Silent(status)
+                    } else {
+                        Lost::Died(status)
+                    });
                 }
             }
         }
@@ -159,7 +171,10 @@ impl Worker {
         }
         // Before it is waited for, its number cannot be given to another.
         self.kill();
-        let status = self.child.wait().unwrap_or_else(|_| ExitStatus::from_raw(Signal::KILL.as_raw()));
+        let status = self
+            .child
+            .wait()
+            .unwrap_or_else(|_| ExitStatus::from_raw(Signal::KILL.as_raw()));
         while let Ok(line) = self.lines.recv_timeout(Duration::from_millis(200)) {
             if let Line::Err(line) | Line::Out(line) = line {
                 reporter.log(&line);
@@ -204,7 +219,10 @@ fn forward(pipe: impl Read, sender: &SyncSender<Line>, wrap: fn(String) -> Line)
             Ok(_) => {}
         }
         let text = String::from_utf8_lossy(&line);
-        if sender.send(wrap(text.trim_end_matches(['\n', '\r']).to_owned())).is_err() {
+        if sender
+            .send(wrap(text.trim_end_matches(['\n', '\r']).to_owned()))
+            .is_err()
+        {
             return;
         }
     }
@@ -222,8 +240,10 @@ fn parse(line: &str) -> Result<Option<Message>, StageError> {
     }
     let wrong = |e: serde_json::Error| {
         let shown: String = line.chars().take(200).collect();
-        StageError::new(format!("the provider printed a line that is no message of the protocol ({e}): {shown}"))
-            .hint("a provider must print nothing on stdout but messages, one JSON object a line")
+        StageError::new(format!(
+            "the provider printed a line that is no message of the protocol ({e}): {shown}"
+        ))
+        .hint("a provider must print nothing on stdout but messages, one JSON object a line")
     };
     let mut value: Value = serde_json::from_str(line).map_err(wrong)?;
     // JSON has no NaN: a figure that is none comes as null.
@@ -270,7 +290,9 @@ mod tests {
     #[test]
     fn a_figure_that_is_no_number_does_not_spoil_a_message() {
         let message = parse(r#"{"event":"done","metrics":{"a":null,"b":1.5},"notes":[]}"#).unwrap();
-        let Some(Message::Done(outcome)) = message else { panic!("{message:?}") };
+        let Some(Message::Done(outcome)) = message else {
+            panic!("{message:?}")
+        };
         assert_eq!(outcome.metrics.into_iter().collect::<Vec<_>>(), [("b".to_owned(), 1.5)]);
     }
 
@@ -285,8 +307,14 @@ mod tests {
 
     #[test]
     fn ends_are_told_in_words() {
-        assert_eq!(in_words(ExitStatus::from_raw(9)), "was killed by SIGKILL (signal 9; often out of memory)");
+        assert_eq!(
+            in_words(ExitStatus::from_raw(9)),
+            "was killed by SIGKILL (signal 9; often out of memory)"
+        );
         assert_eq!(in_words(ExitStatus::from_raw(11)), "was killed by SIGSEGV (signal 11)");
-        assert_eq!(in_words(ExitStatus::from_raw(3 << 8)), "ended in the middle of the job with exit status 3");
+        assert_eq!(
+            in_words(ExitStatus::from_raw(3 << 8)),
+            "ended in the middle of the job with exit status 3"
+        );
     }
 }

@@ -15,6 +15,10 @@ pub struct Pipeline {
     pub stages: Vec<StageSpec>,
     /// The rounds.
     pub rounds: Option<Rounds>,
+    /// The profiles that there are, sorted.
+    pub profiles: Vec<String>,
+    /// The profiles that were applied, in order.
+    pub profile: Vec<String>,
 }
 
 /// A stage as written.
@@ -22,11 +26,13 @@ pub struct Pipeline {
 pub struct StageSpec {
     /// Its name, unique in the pipeline.
     pub name: Located<String>,
+    /// What it is for.
+    pub doc: Option<String>,
     /// The stage kind.
     pub uses: Located<String>,
     /// What comes into which port.
     pub inputs: Vec<InputSpec>,
-    /// Params for the kind: a mapping. In a stage of the rounds, `${round}` is still unreplaced (see `Pipeline::with_for_round`).
+    /// Params for the kind: a mapping. In a stage of the rounds, `${round}` is still unreplaced (see [`StageSpec::with_for_round`]).
     pub with: Node,
 }
 

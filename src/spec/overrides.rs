@@ -1,0 +1,214 @@
+//! `-S path=value` and `--params FILE`: new values for params that exist.
+//!
+//! A name that no param has is a mistake, for it would change nothing. Below a param that is `null` or `{}` any name
+//! may be used. A mapping merges with the one that is there; everything else is replaced.
+
+use super::paths::{self, Part};
+use super::{Diagnostic, FileId, Node, Sources, Span, Value, parse};
+
+/// Applies one `path=value`, which is the whole text of `file`.
+pub(super) fn apply_override(params: &mut Node, sources: &Sources, file: FileId) -> Vec<Diagnostic> {
+    let text = sources.text(file);
+    let whole = Span {
+        file,
+        start: 0,
+        end: text.len(),
+    };
+    let Some(equals) = text.find('=') else {
+        return vec![Diagnostic::error(whole, "no value is given").help("write `-S path=value`")];
+    };
+    let path = Span { end: equals, ..whole };
+    let (value, mut diagnostics) = parse::parse_from(sources, file, equals + 1);
+    if let Some(value) = value {
+        let given = sources.slice(path);
+        let parts = paths::parts(given, path);
+        if let Err(diagnostic) = set(params, &parts, value) {
+            diagnostics.push(suggest(*diagnostic, given, params));
+        }
+    }
+    diagnostics
+}
+
+/// Applies every value of a params file.
+pub(super) fn apply_params(params: &mut Node, over: Node) -> Vec<Diagnostic> {
+    let mut diagnostics = Vec::new();
+    merge_known(params, over, &mut Vec::new(), &mut diagnostics);
+    diagnostics
+}
+
+fn suggest(diagnostic: Diagnostic, given: &str, params: &Node) -> Diagnostic {
+    diagnostic.did_you_mean(paths::suggest_path(given, params))
+}
+
+/// A param below which any name may be used.
+fn is_open(node: &Node) -> bool {
+    match &node.value {
+        Value::Null => true,
+        Value::Mapping(entries) => entries.is_empty(),
+        _ => false,
+    }
+}
+
+fn set(params: &mut Node, parts: &[Part], value: Node) -> Result<(), Box<Diagnostic>> {
+    let mut node = params;
+    for (depth, part) in parts.iter().enumerate() {
+        let missing = |message: String| Box::new(Diagnostic::error(part.span, message));
+        if is_open(node) && depth > 0 {
+            *node = nest(&parts[depth..], value);
+            return Ok(());
+        }
+        let above = paths::join(parts, depth);
+        let names = paths::names(node);
+        let description = node.describe();
+        node = match &mut node.value {
+            Value::Mapping(entries) => {
+                let entry = entries.iter_mut().find(|(key, _)| key.value == part.value);
+                let unknown = || missing(format!("there is no param `{}`", paths::join(parts, depth + 1)));
+                let known = if depth == 0 {
+                    format!("the params are {names}")
+                } else {
+                    format!("`{above}` has {names}")
+                };
+                &mut entry.ok_or_else(|| Box::new(unknown().note(known)))?.1
+            }
+            Value::Sequence(items) => {
+                let count = items.len();
+                let item = part.value.parse::<usize>().ok().and_then(|index| items.get_mut(index));
+                item.ok_or_else(|| {
+                    let range = if count == 0 {
+                        "it is empty".to_owned()
+                    } else {
+                        format!("it has 0 to {}", count - 1)
+                    };
+                    missing(format!("the list `{above}` has no `{}`: {range}", part.value))
+                })?
+            }
+            _ => return Err(missing(format!("`{above}` is {description}: nothing is below it"))),
+        };
+    }
+    let mut trail = parts.iter().map(|part| part.value.clone()).collect();
+    let mut diagnostics = Vec::new();
+    merge_known(node, value, &mut trail, &mut diagnostics);
+    diagnostics
+        .into_iter()
+        .next()
+        .map_or(Ok(()), |diagnostic| Err(Box::new(diagnostic)))
+}
+
+fn nest(parts: &[Part], value: Node) -> Node {
+    parts.iter().rev().fold(value, |value, part| Node {
+        span: part.span,
+        value: Value::Mapping(vec![(part.clone(), value)]),
+    })
+}
+
+fn merge_known(node: &mut Node, over: Node, trail: &mut Vec<String>, diagnostics: &mut Vec<Diagnostic>) {
+    let open = is_open(node) && !trail.is_empty();
+    let (Value::Mapping(_), false) = (&node.value, open) else {
+        *node = over;
+        return;
+    };
+    let Value::Mapping(entries) = over.value else {
+        *node = over;
+        return;
+    };
+    for (key, value) in entries {
+        trail.push(key.value.clone());
+        if let Some(below) = node.get_mut(&key.value) {
+            merge_known(below, value, trail, diagnostics);
+        } else {
+            let candidates = node.entries().iter().map(|(name, _)| name.value.as_str());
+            diagnostics.push(
+                Diagnostic::error(key.span, format!("there is no param `{}`", trail.join(".")))
+                    .did_you_mean(super::suggest(&key.value, candidates))
+                    .note(format!("known here: {}", paths::names(node))),
+            );
+        }
+        trail.pop();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PARAMS: &str = "merge: {certain: 0.5, uncertain: 0.3}\nsizes: [1, 2]\nextra: {}\nnothing:\nseed: 0\n";
+
+    fn overridden(text: &str) -> Result<serde_json::Value, String> {
+        let mut sources = Sources::default();
+        let file = sources.add("p.yaml", PARAMS);
+        let mut params = parse::parse(&sources, file).0.unwrap();
+        let file = sources.add("-S", text);
+        let diagnostics = apply_override(&mut params, &sources, file);
+        match diagnostics.first() {
+            None => Ok(params.to_json()),
+            Some(first) => Err(format!(
+                "{}: {}; {}",
+                sources.slice(first.span.unwrap()),
+                first.message,
+                first.help.join("; ")
+            )),
+        }
+    }
+
+    #[test]
+    fn a_value_is_read_as_yaml() {
+        assert_eq!(overridden("merge.certain=0.7").unwrap()["merge"]["certain"], 0.7);
+        assert_eq!(
+            overridden("seed=[1, {a: b}]").unwrap()["seed"],
+            serde_json::json!([1, {"a": "b"}])
+        );
+        assert_eq!(overridden("seed=a=b").unwrap()["seed"], "a=b");
+        assert_eq!(overridden("seed=").unwrap()["seed"], serde_json::Value::Null);
+        assert_eq!(overridden("sizes.1=5").unwrap()["sizes"], serde_json::json!([1, 5]));
+    }
+
+    #[test]
+    fn a_mapping_merges() {
+        let merged = overridden("merge={certain: 1}").unwrap();
+        assert_eq!(merged["merge"], serde_json::json!({"certain": 1, "uncertain": 0.3}));
+    }
+
+    #[test]
+    fn any_name_may_be_used_below_nothing() {
+        assert_eq!(
+            overridden("extra.a.b=1").unwrap()["extra"],
+            serde_json::json!({"a": {"b": 1}})
+        );
+        assert_eq!(
+            overridden("nothing={a: 1}").unwrap()["nothing"],
+            serde_json::json!({"a": 1})
+        );
+    }
+
+    #[test]
+    fn a_name_that_no_param_has_is_a_mistake() {
+        let said = overridden("merge.certian=1").unwrap_err();
+        assert_eq!(
+            said,
+            "certian: there is no param `merge.certian`; did you mean `merge.certain`?"
+        );
+        let said = overridden("params.seed=1").unwrap_err();
+        assert_eq!(said, "params: there is no param `params`; did you mean `seed`?");
+        assert_eq!(
+            overridden("merge={sertain: 1}").unwrap_err().split(';').next().unwrap(),
+            "sertain: there is no param `merge.sertain`"
+        );
+        assert_eq!(
+            overridden("seed.x=1").unwrap_err(),
+            "x: `seed` is the number `0`: nothing is below it; did you mean `seed`?"
+        );
+        assert_eq!(
+            overridden("sizes.2=1").unwrap_err(),
+            "2: the list `sizes` has no `2`: it has 0 to 1; "
+        );
+        assert_eq!(
+            overridden("seed").unwrap_err(),
+            "seed: no value is given; write `-S path=value`"
+        );
+        assert_eq!(
+            overridden("=1").unwrap_err().split(';').next().unwrap(),
+            ": there is no param ``"
+        );
+    }
+}
