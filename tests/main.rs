@@ -1,3 +1,4 @@
 //! Tests of the whole program, in one binary.
 
 mod architecture;
+mod spec;
