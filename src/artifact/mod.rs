@@ -1,1 +1,16 @@
-//! To be written.
+//! What lies on disk between stages: datasets, detections, and the small JSON files.
+//!
+//! Reads and writes; knows no stage and no run. What is read is checked, so that those who get it can trust it: known
+//! images, known classes, finite numbers. The same data gives the same bytes.
+
+mod dataset;
+mod detections;
+mod error;
+mod json;
+mod rows;
+pub mod schema;
+
+pub use dataset::{read_dataset, write_dataset};
+pub use detections::{read_detections, write_detections};
+pub use error::{ArtifactError, ArtifactFault};
+pub use json::{read_json, write_json};
