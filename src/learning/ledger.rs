@@ -186,7 +186,7 @@ impl Ledger {
             (&work.ignored, &mut counts.ignored),
         ] {
             for &refused in boxes {
-                if paid.refused.contains(&refused) {
+                if paid.refused.iter().any(|known| same_box(known, &refused)) {
                     counts.repeated += 1;
                 } else {
                     paid.refused.push(refused);
@@ -245,6 +245,12 @@ impl Ledger {
             .map(|paid| paid.drawn.keys().copied().collect())
             .unwrap_or_default()
     }
+}
+
+/// As `f32`, a detector's own precision: what has been through JSON may differ in the last bit.
+fn same_box(a: &(u32, BoundingBox), b: &(u32, BoundingBox)) -> bool {
+    let edges = |bounds: &BoundingBox| bounds.xyxy().map(|edge| edge as f32);
+    a.0 == b.0 && edges(&a.1) == edges(&b.1)
 }
 
 #[cfg(test)]

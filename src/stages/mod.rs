@@ -3,9 +3,15 @@
 //! Knows no runner and no command line.
 
 mod charts;
+mod draw_batch;
+mod evaluate;
+mod merge_sa;
 mod parse_voc;
 mod ports;
+mod select;
+mod split_pools;
 mod tables;
+mod until;
 
 use std::sync::Arc;
 
@@ -14,12 +20,19 @@ use crate::stage::{Job, Stage, StageError};
 /// THE list: every stage kind that runs in this process.
 #[must_use]
 pub fn built_in() -> Vec<Arc<dyn Stage>> {
-    vec![
+    let mut kinds: Vec<Arc<dyn Stage>> = vec![
+        Arc::new(parse_voc::ParseVoc),
+        Arc::new(split_pools::SplitPools),
+        Arc::new(draw_batch::DrawBatch),
+        Arc::new(merge_sa::MergeSa),
+        Arc::new(evaluate::Evaluate),
+        Arc::new(until::Until),
+        Arc::new(tables::Tables),
         Arc::new(charts::Charts),
         Arc::new(charts::Compare),
-        Arc::new(parse_voc::ParseVoc),
-        Arc::new(tables::Tables),
-    ]
+    ];
+    kinds.extend(select::Select::ALL.map(|kind| Arc::new(kind) as Arc<dyn Stage>));
+    kinds
 }
 
 /// The threads that a job may use.
@@ -29,3 +42,6 @@ fn pool(job: &Job) -> Result<rayon::ThreadPool, StageError> {
         .build()
         .map_err(|e| StageError::new(format!("cannot start threads: {e}")))
 }
+
+#[cfg(test)]
+mod loop_tests;

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::ports::{input, many, optional, output};
+use super::ports::{any, input, optional, output};
 use crate::artifact::read_json;
 use crate::learning::shift;
 use crate::report::{RoundRow, SummaryRow, summarise};
@@ -83,11 +83,11 @@ impl Stage for Tables {
                 optional("initial_validation", "metrics", "the same on the validation images"),
                 optional("initial_costs", "metrics", "what the initial labels cost"),
                 optional("initial_selection", "metrics", "the pools before the first round"),
-                many("skipped", "metrics", "what was left out of the datasets as faulty"),
-                many("evaluations", "metrics", "`evaluate` on the test images, of every round"),
-                many("validations", "metrics", "`evaluate` on the validation images, of every round"),
-                many("costs", "metrics", "what `merge-sa` asked of the annotator, of every round"),
-                many("selections", "metrics", "what `select-*` says of the pools, of every round"),
+                any("skipped", "metrics", "what was left out of the datasets as faulty"),
+                any("evaluations", "metrics", "`evaluate` on the test images, of every round"),
+                any("validations", "metrics", "`evaluate` on the validation images, of every round"),
+                any("costs", "metrics", "what `merge-sa` asked of the annotator, of every round"),
+                any("selections", "metrics", "what `select-*` says of the pools, of every round"),
             ],
             outputs: vec![
                 output("rounds", "table", "a row a round, Parquet"),

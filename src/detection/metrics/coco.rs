@@ -71,8 +71,10 @@ fn class(scenes: &Scenes, label: u32) -> CocoFigures {
             let ranking = scenes.ranking(&outcomes, objects);
             precisions.push(ranking.average_precision(rules.interpolation).unwrap_or(0.0));
             recalls.push(ranking.recall().unwrap_or(0.0));
-            for (hits, &most) in hits.iter_mut().zip(&MOST) {
-                *hits += scenes.hits_within(&outcomes, most);
+            if area == 0 {
+                for (hits, &most) in hits.iter_mut().zip(&MOST) {
+                    *hits += scenes.hits_within(&outcomes, most);
+                }
             }
         }
         figures.ap[area] = mean(precisions.iter().copied());

@@ -274,7 +274,8 @@ prop_compose! {
     }
 }
 
-fn mean(values: Vec<f64>) -> Option<f64> {
+fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
+    let values: Vec<f64> = values.collect();
     (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
 }
 
@@ -296,15 +297,15 @@ proptest! {
         for (area, &range) in AREAS.iter().enumerate() {
             let all: Vec<Vec<(f64, f64)>> = (0..3).map(|label| figures(label, range, 100)).collect();
             for (class, all) in classes.iter().zip(&all) {
-                prop_assert!(same(class.ap[area], mean(all.iter().map(|figure| figure.0).collect())));
+                prop_assert!(same(class.ap[area], mean(all.iter().map(|figure| figure.0))));
             }
-            prop_assert!(same(means.ap[area], mean(all.iter().flatten().map(|figure| figure.0).collect())));
-            let recall = mean(all.iter().flatten().map(|figure| figure.1).collect());
+            prop_assert!(same(means.ap[area], mean(all.iter().flatten().map(|figure| figure.0))));
+            let recall = mean(all.iter().flatten().map(|figure| figure.1));
             let ours = if area == 0 { means.recall[2] } else { means.recall_by_area[area - 1] };
             prop_assert!(same(ours, recall));
         }
         for (place, most) in [1, 10].into_iter().enumerate() {
-            let all = (0..3).flat_map(|label| figures(label, AREAS[0], most)).map(|figure| figure.1).collect();
+            let all = (0..3).flat_map(|label| figures(label, AREAS[0], most)).map(|figure| figure.1);
             prop_assert!(same(means.recall[place], mean(all)));
         }
     }

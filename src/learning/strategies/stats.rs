@@ -57,10 +57,10 @@ pub(super) fn shares(scores: &[ImageScores]) -> (Option<f64>, Option<f64>) {
 
 /// The share of values that come more than once.
 pub(super) fn tie_mass(values: &[f64]) -> f64 {
-    let mut times: BTreeMap<u64, usize> = BTreeMap::new();
+    let mut times: BTreeMap<u32, usize> = BTreeMap::new();
     for value in values {
         // Both zeros are the same score.
-        *times.entry((value + 0.0).to_bits()).or_insert(0) += 1;
+        *times.entry(((value + 0.0) as f32).to_bits()).or_insert(0) += 1;
     }
     let tied: usize = times.values().filter(|&&times| times > 1).sum();
     if values.is_empty() {

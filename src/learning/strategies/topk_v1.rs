@@ -25,12 +25,11 @@ pub fn select_topk_v1(round: Round<'_>, judge: Judge) -> Result<Selection, Learn
     }
     let seen = &turn.pool.annotated;
     let mut ranking: Vec<usize> = (0..seen.len()).collect();
+    // As `f32`: what has been through JSON may differ from what has not in the last bit, and would not tie with it.
+    let score = |at: usize| seen[at].score as f32;
     ranking.sort_by(|&a, &b| {
         let ids = [a, b].map(|at| seen[at].annotated.image.id.as_str());
-        seen[a]
-            .score
-            .total_cmp(&seen[b].score)
-            .then_with(|| turn.tie(ids[0], ids[1]))
+        score(a).total_cmp(&score(b)).then_with(|| turn.tie(ids[0], ids[1]))
     });
     let ratios: Vec<f64> = seen.iter().map(|image| image.score).collect();
 
