@@ -74,32 +74,35 @@ impl Canvas {
         sum
     }
 
-    /// Paints a shape with smooth edges; the colour may depend on the place and the distance to the edge.
-    pub(super) fn paint(
-        &mut self,
-        shape: &Placed,
-        owner: Owner,
-        opacity: f32,
-        colour: impl Fn([f32; 2], f32) -> Rgb,
-    ) -> Painted {
+    /// Paints a shape with smooth edges. The ink, a colour and how opaque it is, may depend on the place and the distance to
+    /// the edge.
+    pub(super) fn paint(&mut self, shape: &Placed, owner: Owner, ink: impl Fn([f32; 2], f32) -> (Rgb, f32)) -> Painted {
         let reach = shape.reach() + 1.0;
-        let range = |centre: f32| (centre - reach).floor() as i64..=(centre + reach).ceil() as i64;
+        let (width, height) = (i64::from(self.width), i64::from(self.height));
+        // Of an object also what is outside the picture is counted.
+        let counted = matches!(owner, Owner::Object(_));
+        let range = |centre: f32, side: i64| {
+            let (from, to) = ((centre - reach).floor() as i64, (centre + reach).ceil() as i64);
+            if counted { from..to } else { from.max(0)..to.min(side) }
+        };
+        let distance_to = shape.distances();
         let mut painted = Painted::default();
-        for row in range(shape.centre[1]) {
-            for column in range(shape.centre[0]) {
+        for row in range(shape.centre[1], height) {
+            for column in range(shape.centre[0], width) {
                 let point = [column as f32 + 0.5, row as f32 + 0.5];
-                let distance = shape.distance(point);
+                let distance = distance_to(point);
                 let cover = (0.5 - distance).clamp(0.0, 1.0);
                 if cover <= 0.0 {
                     continue;
                 }
                 painted.area += usize::from(cover >= 0.5);
-                if !(0..i64::from(self.width)).contains(&column) || !(0..i64::from(self.height)).contains(&row) {
+                if !(0..width).contains(&column) || !(0..height).contains(&row) {
                     continue;
                 }
                 painted.inside += usize::from(cover >= 0.5);
-                let at = row as usize * self.width as usize + column as usize;
-                self.pixels[at] = mix(self.pixels[at], colour(point, distance), cover * opacity);
+                let at = (row * width + column) as usize;
+                let (colour, opacity) = ink(point, distance);
+                self.pixels[at] = mix(self.pixels[at], colour, cover * opacity);
                 if cover >= 0.5 && owner != Owner::Background {
                     self.owners[at] = owner;
                 }
@@ -198,7 +201,7 @@ mod tests {
     #[test]
     fn the_box_of_a_disc_fits_tightly() {
         let mut canvas = Canvas::new(64, 48, |_| [0.0; 3]);
-        let area = canvas.paint(&disc([30.0, 20.0]), Owner::Object(0), 1.0, |_, _| [1.0; 3]);
+        let area = canvas.paint(&disc([30.0, 20.0]), Owner::Object(0), |_, _| ([1.0; 3], 1.0));
         let visible = canvas.visible(0).unwrap();
         assert_eq!(visible.bounds.xyxy(), [20.0, 10.0, 40.0, 30.0]);
         assert_eq!((visible.pixels, visible.pixels), (area.area, area.inside));
@@ -208,7 +211,7 @@ mod tests {
     #[test]
     fn only_what_is_inside_and_uncovered_is_visible() {
         let mut canvas = Canvas::new(64, 48, |_| [0.0; 3]);
-        let area = canvas.paint(&disc([0.0, 20.0]), Owner::Object(0), 1.0, |_, _| [1.0; 3]);
+        let area = canvas.paint(&disc([0.0, 20.0]), Owner::Object(0), |_, _| ([1.0; 3], 1.0));
         let visible = canvas.visible(0).unwrap();
         assert_eq!(visible.bounds.xyxy(), [0.0, 10.0, 10.0, 30.0]);
         assert_eq!(
@@ -216,11 +219,11 @@ mod tests {
             (area.area, area.inside),
             "half of it is over the edge"
         );
-        canvas.paint(&disc([0.0, 30.0]), Owner::Clutter, 1.0, |_, _| [1.0; 3]);
+        canvas.paint(&disc([0.0, 30.0]), Owner::Clutter, |_, _| ([1.0; 3], 1.0));
         assert!(canvas.visible(0).unwrap().bounds.y_max < 27.0);
-        canvas.paint(&disc([0.0, 20.0]), Owner::Background, 1.0, |_, _| [1.0; 3]);
+        canvas.paint(&disc([0.0, 20.0]), Owner::Background, |_, _| ([1.0; 3], 1.0));
         assert!(canvas.visible(0).is_some(), "background covers nothing");
-        canvas.paint(&disc([0.0, 20.0]), Owner::Object(1), 1.0, |_, _| [1.0; 3]);
+        canvas.paint(&disc([0.0, 20.0]), Owner::Object(1), |_, _| ([1.0; 3], 1.0));
         assert_eq!(canvas.visible(0), None);
     }
 

@@ -20,6 +20,10 @@ pub(super) enum Outline {
     Ellipse {
         ratio: f32,
     },
+    /// A thin line from -1 to 1.
+    Bar {
+        thickness: f32,
+    },
     /// Corners in order.
     Polygon(Vec<[f32; 2]>),
 }
@@ -45,14 +49,14 @@ impl Outline {
         match self {
             Self::Circle | Self::Ring { .. } | Self::Ellipse { .. } => 1.0,
             Self::Square { .. } => SQUARE_SIDE * std::f32::consts::SQRT_2,
-            Self::Cross { .. } => 1.2,
-            Self::Polygon(_) => 1.2,
+            Self::Bar { thickness } => length(1.0, thickness / 2.0),
+            Self::Cross { .. } | Self::Polygon(_) => 1.2,
         }
     }
 
     /// The distance from a point to the edge, negative inside.
     fn distance(&self, [x, y]: [f32; 2]) -> f32 {
-        let radius = x.hypot(y);
+        let radius = length(x, y);
         match self {
             Self::Circle => radius - 1.0,
             Self::Ring { thickness } => (radius - 1.0 + thickness / 2.0).abs() - thickness / 2.0,
@@ -62,7 +66,8 @@ impl Outline {
             }
             Self::Cross { arm } => rectangle([x, y], 1.1, *arm).min(rectangle([x, y], *arm, 1.1)),
             // Right in sign, and in size near the edge up to the ratio.
-            Self::Ellipse { ratio } => (x.hypot(y / ratio) - 1.0) * ratio,
+            Self::Ellipse { ratio } => (length(x, y / ratio) - 1.0) * ratio,
+            Self::Bar { thickness } => rectangle([x, y], 1.0, thickness / 2.0),
             Self::Polygon(corners) => polygon([x, y], corners),
         }
     }
@@ -71,9 +76,14 @@ impl Outline {
 /// Half the side of the square.
 const SQUARE_SIDE: f32 = 0.86;
 
+/// Plain, for `f32::hypot` is many times slower and overflow is far.
+fn length(x: f32, y: f32) -> f32 {
+    (x * x + y * y).sqrt()
+}
+
 fn rectangle([x, y]: [f32; 2], half_width: f32, half_height: f32) -> f32 {
     let (dx, dy) = (x.abs() - half_width, y.abs() - half_height);
-    dx.max(0.0).hypot(dy.max(0.0)) + dx.max(dy).min(0.0)
+    length(dx.max(0.0), dy.max(0.0)) + dx.max(dy).min(0.0)
 }
 
 fn regular(corners: u32, even: f32, odd: f32) -> Vec<[f32; 2]> {
@@ -117,10 +127,12 @@ pub(super) struct Placed {
 
 impl Placed {
     /// Distance in pixels from a point of the image to the edge, negative inside.
-    pub(super) fn distance(&self, [x, y]: [f32; 2]) -> f32 {
+    pub(super) fn distances(&self) -> impl Fn([f32; 2]) -> f32 {
         let (sin, cos) = self.angle.sin_cos();
-        let (dx, dy) = ((x - self.centre[0]) / self.radius, (y - self.centre[1]) / self.radius);
-        self.outline.distance([dx * cos + dy * sin, dy * cos - dx * sin]) * self.radius
+        move |[x, y]| {
+            let (dx, dy) = ((x - self.centre[0]) / self.radius, (y - self.centre[1]) / self.radius);
+            self.outline.distance([dx * cos + dy * sin, dy * cos - dx * sin]) * self.radius
+        }
     }
 
     /// The furthest that any part is from the centre, in pixels.
@@ -140,6 +152,7 @@ mod tests {
             Outline::Square { rounding: 0.1 },
             Outline::Cross { arm: 0.3 },
             Outline::Ellipse { ratio: 0.5 },
+            Outline::Bar { thickness: 0.1 },
             Outline::triangle(),
             Outline::pentagon(),
             Outline::star(),
@@ -178,11 +191,11 @@ mod tests {
             radius,
             angle: 0.0,
         };
-        assert!((straight.distance([61.6, 40.0]) - 3.0).abs() < 1e-4);
+        assert!((straight.distances()([61.6, 40.0]) - 3.0).abs() < 1e-4);
         let turned = Placed {
             angle: std::f32::consts::FRAC_PI_4,
             ..straight
         };
-        assert!((turned.distance([50.0 + 8.6 * std::f32::consts::SQRT_2, 40.0])).abs() < 1e-4);
+        assert!((turned.distances()([50.0 + 8.6 * std::f32::consts::SQRT_2, 40.0])).abs() < 1e-4);
     }
 }

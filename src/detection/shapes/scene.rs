@@ -258,7 +258,7 @@ fn draw(
         .then(|| (stream.uniform(0.45, 0.75) as f32, stream.uniform(1.0, 2.2) as f32));
     let stripes = stream.chance(0.15).then(|| stream.uniform(3.0, 6.0) as f32);
     let (centre, radius) = (shape.centre, shape.radius);
-    let painted = canvas.paint(shape, owner, 1.0, |[x, y], distance| {
+    let painted = canvas.paint(shape, owner, |[x, y], distance| {
         let mut brightness = 1.0 + light * (y - centre[1]) / radius;
         if let Some((dark, _)) = rim.filter(|&(_, width)| distance > -width) {
             brightness *= dark;
@@ -266,7 +266,7 @@ fn draw(
         if let Some(period) = stripes {
             brightness *= 1.0 + 0.15 * (std::f32::consts::TAU * (x + y) / period).sin();
         }
-        shade(colour, brightness)
+        (shade(colour, brightness), 1.0)
     });
     (painted, contrast(colour, behind))
 }
@@ -290,78 +290,88 @@ fn annotate(canvas: &Canvas, number: u8, object: &Object) -> Option<Annotation> 
 }
 
 #[cfg(test)]
-mod look {
+mod tests {
     use super::*;
+
+    fn scenes(count: usize) -> Vec<Scene> {
+        (0..count)
+            .map(|number| scene(&ShapesOptions::default(), Part::Train, number).unwrap())
+            .collect()
+    }
+
     #[test]
-    fn sheet() {
-        let n = 40;
-        let cols = 8;
-        let mut big = image::RgbImage::new(cols * 162, (n / cols) * 162);
-        let o = ShapesOptions::default();
-        let boxes = std::env::var("BOXES").is_ok();
-        let part = if std::env::var("TEST").is_ok() {
-            Part::Test
-        } else {
-            Part::Train
+    fn a_scene_depends_on_seed_part_and_number_only() {
+        let draw = |options: &ShapesOptions, part, number| scene(options, part, number).unwrap().jpeg;
+        let options = ShapesOptions::default();
+        let first = draw(&options, Part::Train, 3);
+        let more = ShapesOptions {
+            train: 9,
+            test: 9,
+            ..options.clone()
         };
-        for i in 0..n {
-            let s = scene(&o, part, i as usize).unwrap();
-            let im = &s.annotated.image;
-            let dec = image::load_from_memory(&s.jpeg).unwrap().to_rgb8();
-            let (ox, oy) = ((i % cols) * 162, (i / cols) * 162);
-            for y in 0..im.height {
-                for x in 0..im.width {
-                    big.put_pixel(ox + x, oy + y, *dec.get_pixel(x, y));
-                }
-            }
-            if boxes {
-                for a in &s.annotated.annotations {
-                    let [x0, y0, x1, y1] = a.bounds.xyxy().map(|v| v as u32);
-                    let c = [
-                        [255, 0, 0],
-                        [255, 0, 255],
-                        [0, 255, 0],
-                        [0, 0, 255],
-                        [255, 255, 0],
-                        [0, 255, 255],
-                    ][a.label as usize];
-                    for x in x0..x1 {
-                        big.put_pixel(ox + x, oy + y0, image::Rgb(c));
-                        big.put_pixel(ox + x, oy + y1 - 1, image::Rgb(c));
-                    }
-                    for y in y0..y1 {
-                        big.put_pixel(ox + x0, oy + y, image::Rgb(c));
-                        big.put_pixel(ox + x1 - 1, oy + y, image::Rgb(c));
-                    }
-                }
+        assert_eq!(first, draw(&more, Part::Train, 3));
+        assert_ne!(first, draw(&options, Part::Train, 4));
+        assert_ne!(first, draw(&options, Part::Test, 3));
+        assert_ne!(first, draw(&ShapesOptions { seed: 1, ..options }, Part::Train, 3));
+    }
+
+    #[test]
+    fn files_say_the_size_and_digest_of_their_image() {
+        for scene in scenes(4) {
+            let image = &scene.annotated.image;
+            let decoded = image::load_from_memory(&scene.jpeg).unwrap();
+            assert_eq!((decoded.width(), decoded.height()), (image.width, image.height));
+            assert_eq!(image.digest, digest(&scene.jpeg));
+        }
+    }
+
+    #[test]
+    fn boxes_are_whole_pixels_inside_their_image() {
+        for scene in scenes(30) {
+            let (width, height) = (
+                f64::from(scene.annotated.image.width),
+                f64::from(scene.annotated.image.height),
+            );
+            for annotation in &scene.annotated.annotations {
+                let [x_min, y_min, x_max, y_max] = annotation.bounds.xyxy();
+                assert!(x_min >= 0.0 && y_min >= 0.0 && x_max <= width && y_max <= height);
+                assert!(x_max - x_min >= 4.0 && y_max - y_min >= 4.0);
+                assert!(annotation.bounds.xyxy().iter().all(|edge| edge.fract() == 0.0));
             }
         }
-        let big = image::imageops::resize(
-            &big,
-            big.width() * 3 / 2,
-            big.height() * 3 / 2,
-            image::imageops::FilterType::Triangle,
-        );
-        big.save("/tmp/data-sheet.png").unwrap();
-        let mut c = [0; 6];
-        let (mut d, mut t, mut nobj) = (0, 0, 0);
-        let mut sides = vec![];
-        let tm = std::time::Instant::now();
-        for i in 0..400 {
-            let s = scene(&o, Part::Train, i).unwrap();
-            for a in &s.annotated.annotations {
-                nobj += 1;
-                c[a.label as usize] += 1;
-                d += a.difficult as u32;
-                t += a.truncated as u32;
-                sides.push(a.bounds.width().max(a.bounds.height()));
+    }
+
+    #[test]
+    fn truncated_objects_touch_the_edge_of_their_image() {
+        let mut truncated = 0;
+        for scene in scenes(40) {
+            let (width, height) = (
+                f64::from(scene.annotated.image.width),
+                f64::from(scene.annotated.image.height),
+            );
+            for annotation in scene
+                .annotated
+                .annotations
+                .iter()
+                .filter(|annotation| annotation.truncated)
+            {
+                let [x_min, y_min, x_max, y_max] = annotation.bounds.xyxy();
+                // Something may lie over the part at the edge.
+                assert!(x_min < 4.0 || y_min < 4.0 || x_max > width - 4.0 || y_max > height - 4.0);
+                truncated += 1;
             }
         }
-        sides.sort_by(f64::total_cmp);
-        println!(
-            "{:?} per class {c:?} n {nobj} difficult {d} truncated {t} sides {:?}",
-            tm.elapsed(),
-            [0.0, 0.1, 0.5, 0.9, 0.999].map(|q: f64| sides[(q * sides.len() as f64) as usize])
-        );
+        assert!(truncated > 0);
+    }
+
+    #[test]
+    fn every_class_comes_and_the_last_two_are_rare() {
+        let mut counts = [0_u32; CLASSES.len()];
+        for number in 0..400 {
+            let mut stream = Stream::new(number, "test", &[]);
+            counts[class(1.0, &mut stream)] += 1;
+        }
+        assert!(counts.iter().all(|&count| count > 0), "{counts:?}");
+        assert!(counts[..4].iter().min() > counts[4..].iter().max(), "{counts:?}");
     }
 }

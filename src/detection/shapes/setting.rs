@@ -171,25 +171,18 @@ fn anywhere(canvas: &Canvas, stream: &mut Stream) -> [f32; 2] {
     [stream.uniform(0.0, width) as f32, stream.uniform(0.0, height) as f32]
 }
 
-/// A long, thin box.
 fn line(canvas: &mut Canvas, owner: Owner, opacity: f32, colour: Rgb, stream: &mut Stream) {
     let centre = anywhere(canvas, stream);
-    let length = stream.uniform(0.15, 0.5) as f32 * canvas.width as f32;
-    let thickness = stream.uniform(0.6, 1.6) as f32 / length;
+    let radius = stream.uniform(0.15, 0.5) as f32 * canvas.width as f32;
+    let thickness = stream.uniform(1.2, 3.2) as f32 / radius;
     let angle = stream.uniform(0.0, std::f64::consts::TAU) as f32;
-    let corners = vec![
-        [-1.0, -thickness],
-        [1.0, -thickness],
-        [1.0, thickness],
-        [-1.0, thickness],
-    ];
     let shape = Placed {
-        outline: Outline::Polygon(corners),
+        outline: Outline::Bar { thickness },
         centre,
-        radius: length,
+        radius,
         angle,
     };
-    canvas.paint(&shape, owner, opacity, |_, _| colour);
+    canvas.paint(&shape, owner, |_, _| (colour, opacity));
 }
 
 /// An ellipse that fades out: a stain or a shadow.
@@ -198,19 +191,13 @@ fn blob(canvas: &mut Canvas, opacity: f32, colour: Rgb, stream: &mut Stream) {
     let radius = stream.uniform(0.06, 0.25) as f32 * canvas.width as f32;
     let ratio = stream.uniform(0.3, 0.9) as f32;
     let angle = stream.uniform(0.0, std::f64::consts::TAU) as f32;
-    let edge = Placed {
+    let shape = Placed {
         outline: Outline::Ellipse { ratio },
         centre,
         radius,
         angle,
     };
-    let layers: u16 = 6;
-    for layer in 0..layers {
-        let share = 1.0 - f32::from(layer) / f32::from(layers);
-        let shape = Placed {
-            radius: edge.radius * share,
-            ..edge.clone()
-        };
-        canvas.paint(&shape, Owner::Background, opacity / 3.0, |_, _| colour);
-    }
+    canvas.paint(&shape, Owner::Background, |_, distance| {
+        (colour, opacity * (-distance / (radius * ratio)).clamp(0.0, 1.0))
+    });
 }

@@ -65,3 +65,42 @@ pub fn write_voc(folder: &Path, options: &ShapesOptions) -> Result<(Dataset, Dat
     write_annotations(folder, "test", &test)?;
     Ok((train, test))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::detection::voc::{VocOptions, read};
+
+    #[test]
+    fn the_folder_written_reads_back_as_the_dataset() {
+        let folder = tempfile::tempdir().unwrap();
+        let options = ShapesOptions {
+            train: 6,
+            test: 3,
+            size: 64,
+            ..ShapesOptions::default()
+        };
+        let (train, test) = write_voc(folder.path(), &options).unwrap();
+        for (set, dataset, count) in [("trainval", train, 6), ("test", test, 3)] {
+            let options = VocOptions {
+                set: set.to_owned(),
+                classes: dataset.classes.clone(),
+                ..VocOptions::default()
+            };
+            let read = read(&[folder.path().to_path_buf()], &options, &|| {}).unwrap();
+            assert_eq!(read.dataset, dataset);
+            assert_eq!((read.dataset.images.len(), read.problems.len()), (count, 0));
+        }
+    }
+
+    #[test]
+    fn sizes_that_cannot_be_drawn_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let options = ShapesOptions {
+            size: 20,
+            ..ShapesOptions::default()
+        };
+        let error = write_images(folder.path(), &options, &|| {}).unwrap_err().to_string();
+        assert_eq!(error, "cannot draw scenes of size 20: it must be 48 to 4096");
+    }
+}
