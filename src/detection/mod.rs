@@ -4,6 +4,8 @@
 
 mod annotation;
 mod boxes;
+pub mod metrics;
+pub mod voc;
 
 pub use annotation::{AnnotatedImage, Annotation, Dataset, Detection, Detections, Image, ImageDetections, Source};
 pub use boxes::BoundingBox;

@@ -1,1 +1,29 @@
-//! To be written.
+//! Active learning: pools, the oracle, SA annotations, what they cost, the strategies, the stop test.
+//!
+//! Functions on data: no files, no clock, no tables. Ground truth is read, never written; an image id is in one
+//! place at a time; every draw comes from a [`crate::random::Stream`].
+
+mod annotate;
+mod draw;
+mod error;
+mod ledger;
+mod merge;
+mod pool;
+mod scores;
+mod split;
+mod strategies;
+mod until;
+
+pub use annotate::{AnnotatedBatch, annotate};
+pub use draw::{Draw, draw};
+pub use error::LearningError;
+pub use ledger::{Costs, Ledger, Prices, Work};
+pub use merge::{Difficult, MergeRule, Merged, Thresholds, merge};
+pub use pool::{Pool, ScoredImage};
+pub use scores::{ImageScores, Scores};
+pub use split::{Split, SplitOrder, SplitSizes, split};
+pub use strategies::{
+    Bands, Judge, Mode, Round, Selection, Stats, select_topk_v1, select_topk_v2, select_topk_v3, select_v1,
+    select_v1_plus,
+};
+pub use until::{Decision, decide, shift};

@@ -1,0 +1,151 @@
+//! Where things are in a VOC folder: roots, image sets, names that stay inside.
+
+use std::path::{Path, PathBuf};
+
+use fs_err as fs;
+
+use super::problem::{VocFault, VocProblem};
+
+/// The set that stands for every annotation file.
+pub(super) const ALL: &str = "all";
+
+/// The folder of annotation files.
+pub(super) const ANNOTATIONS: &str = "Annotations";
+/// The folder of images.
+pub(super) const IMAGES: &str = "JPEGImages";
+/// The folder of image sets.
+pub(super) const SETS: &str = "ImageSets/Main";
+
+/// The dataset folders that are meant: a folder given is one, or holds some, as a VOCdevkit does.
+pub(super) fn roots(given: &[PathBuf]) -> Result<Vec<PathBuf>, VocProblem> {
+    let mut roots: Vec<PathBuf> = Vec::new();
+    for folder in given {
+        let mut inside = vec![folder.clone()];
+        if !folder.join(ANNOTATIONS).is_dir() {
+            let entries = fs::read_dir(folder).map_err(|e| VocFault::Unreadable(e.to_string()).at(folder, ""))?;
+            inside = entries
+                .filter_map(|entry| entry.ok().map(|entry| entry.path()))
+                .collect();
+            inside.retain(|path| path.join(ANNOTATIONS).is_dir());
+            inside.sort();
+        }
+        if inside.is_empty() {
+            return Err(VocFault::NotVoc.at(folder, ""));
+        }
+        for root in inside {
+            let same = |other: &PathBuf| same_folder(other, &root);
+            if roots.iter().any(same) {
+                return Err(VocFault::RootTwice.at(&root, ""));
+            }
+            roots.push(root);
+        }
+    }
+    Ok(roots)
+}
+
+fn same_folder(one: &Path, other: &Path) -> bool {
+    one == other || matches!((fs::canonicalize(one), fs::canonicalize(other)), (Ok(a), Ok(b)) if a == b)
+}
+
+/// The image ids of a set, each with its line, and the lines that are no ids.
+pub(super) fn list(root: &Path, set: &str) -> Result<(Vec<(String, u32)>, Vec<VocProblem>), VocProblem> {
+    let file = Path::new(SETS).join(format!("{set}.txt"));
+    let path = root.join(&file);
+    if !is_plain_name(set) {
+        return Err(VocFault::UnsafeName(set.to_owned()).at(root, SETS));
+    }
+    if set == ALL && !path.is_file() {
+        let ids = annotated(root)?.into_iter().map(|id| (id, 1)).collect();
+        return Ok((ids, Vec::new()));
+    }
+    if !path.is_file() {
+        let set = set.to_owned();
+        let present = sets(root);
+        return Err(VocFault::SetMissing { set, present }.at(root, SETS));
+    }
+    let text = fs::read_to_string(&path).map_err(|e| VocFault::Unreadable(e.to_string()).at(root, &file))?;
+    let mut ids = Vec::new();
+    let mut problems = Vec::new();
+    for (line, text) in (1..).zip(text.trim_start_matches('\u{feff}').lines()) {
+        let words: Vec<&str> = text.split_whitespace().collect();
+        match words.as_slice() {
+            [] => {}
+            // A set of one class: 1 has it, 0 has it only as difficult, -1 has it not.
+            [id] | [id, "1" | "0"] => ids.push(((*id).to_owned(), line)),
+            [_, "-1"] => {}
+            _ => problems.push(
+                VocFault::SetLine(text.trim().to_owned())
+                    .at(root, &file)
+                    .position((line, 1)),
+            ),
+        }
+    }
+    if ids.is_empty() && problems.is_empty() {
+        return Err(VocFault::SetEmpty.at(root, file));
+    }
+    Ok((ids, problems))
+}
+
+/// The ids of all annotation files, sorted.
+pub(super) fn annotated(root: &Path) -> Result<Vec<String>, VocProblem> {
+    let unreadable = |e: std::io::Error| VocFault::Unreadable(e.to_string()).at(root, ANNOTATIONS);
+    let mut ids = Vec::new();
+    for entry in fs::read_dir(root.join(ANNOTATIONS)).map_err(unreadable)? {
+        let name = entry.map_err(unreadable)?.file_name();
+        if let Some(id) = name
+            .to_str()
+            .and_then(|name| name.strip_suffix(".xml"))
+            .filter(|id| !id.starts_with('.'))
+        {
+            ids.push(id.to_owned());
+        }
+    }
+    ids.sort();
+    if ids.is_empty() {
+        return Err(VocFault::SetEmpty.at(root, ANNOTATIONS));
+    }
+    Ok(ids)
+}
+
+/// The sets a folder has, sorted; sets of single classes (`cat_train`) left out when there are others.
+fn sets(root: &Path) -> Vec<String> {
+    let Ok(entries) = fs::read_dir(root.join(SETS)) else {
+        return Vec::new();
+    };
+    let name = |entry: fs::DirEntry| entry.file_name().to_str()?.strip_suffix(".txt").map(str::to_owned);
+    let mut names: Vec<String> = entries.filter_map(|entry| name(entry.ok()?)).collect();
+    names.sort();
+    let whole: Vec<String> = names.iter().filter(|name| !name.contains('_')).cloned().collect();
+    if whole.is_empty() { names } else { whole }
+}
+
+/// Whether a name stays in its folder, on any system.
+pub(super) fn is_plain_name(name: &str) -> bool {
+    let separates = |c: char| matches!(c, '/' | '\\' | ':') || c.is_control();
+    !matches!(name, "" | "." | "..") && !name.contains(separates)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_lead_elsewhere_are_not_plain() {
+        for name in ["a.jpg", "2007_000027", "a..b.jpg", "..a", "naïve (1).png"] {
+            assert!(is_plain_name(name), "{name}");
+        }
+        for name in [
+            "",
+            ".",
+            "..",
+            "../a.jpg",
+            "a/b.jpg",
+            "/a.jpg",
+            "..\\a.jpg",
+            "C:a.jpg",
+            "a\0.jpg",
+        ] {
+            assert!(!is_plain_name(name), "{name}");
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! What can be wrong with a VOC folder, file by file.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+/// Something wrong, with the place.
+#[derive(Clone, Debug, PartialEq)]
+pub struct VocProblem {
+    /// The dataset's folder.
+    pub root: PathBuf,
+    /// The file inside it.
+    pub file: PathBuf,
+    /// Line and column in the file, counted from 1.
+    pub position: Option<(u32, u32)>,
+    /// What is wrong.
+    pub fault: VocFault,
+}
+
+/// What can be wrong.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum VocFault {
+    /// The folder is no dataset.
+    #[error("not a VOC folder: neither it nor a folder in it has `Annotations`")]
+    NotVoc,
+    /// The folder is given twice.
+    #[error("the folder is given twice")]
+    RootTwice,
+    /// There is no such set.
+    #[error("no image set `{set}`; {}", sets(.present))]
+    SetMissing {
+        /// The set asked for.
+        set: String,
+        /// The sets there are.
+        present: Vec<String>,
+    },
+    /// The set has no images.
+    #[error("lists no images")]
+    SetEmpty,
+    /// A line that is neither an id nor an id with -1, 0 or 1.
+    #[error("`{0}` is neither an image id nor an id with -1, 0 or 1")]
+    SetLine(String),
+    /// The same image again.
+    #[error("image `{0}` is listed twice")]
+    IdTwice(String),
+    /// A name that leads somewhere else.
+    #[error("`{0}` is not a plain file name: folders, `..` and absolute paths are refused")]
+    UnsafeName(String),
+    /// No XML for an image.
+    #[error("annotation is missing")]
+    AnnotationMissing,
+    /// A file cannot be read.
+    #[error("cannot be read: {0}")]
+    Unreadable(String),
+    /// Malformed XML.
+    #[error("malformed XML: {0}")]
+    Xml(String),
+    /// An element that must be there is not.
+    #[error("`{parent}` has no `{element}`")]
+    ElementMissing {
+        /// Where it should be.
+        parent: &'static str,
+        /// What is missing.
+        element: &'static str,
+    },
+    /// An element holds something else than it should.
+    #[error("`{element}` is `{value}`, not {wanted}")]
+    ElementValue {
+        /// The element.
+        element: &'static str,
+        /// What it holds.
+        value: String,
+        /// What it should hold.
+        wanted: &'static str,
+    },
+    /// Corners that are the same or swapped.
+    #[error("box has no area: ({}, {}) to ({}, {})", .0[0], .0[1], .0[2], .0[3])]
+    BoxWithoutArea([f64; 4]),
+    /// A box that reaches over the image's edge by more than a pixel.
+    #[error("box ({}, {}) to ({}, {}) reaches outside its image of {width}x{height}", .corners[0], .corners[1], .corners[2], .corners[3])]
+    BoxOutside {
+        /// The corners as written.
+        corners: [f64; 4],
+        /// The image's width.
+        width: u32,
+        /// The image's height.
+        height: u32,
+    },
+    /// A class that is not in the list.
+    #[error("class `{name}` is not in the list of classes: {}", .listed.join(", "))]
+    UnknownClass {
+        /// The class.
+        name: String,
+        /// The list.
+        listed: Vec<String>,
+    },
+    /// The image file is not there.
+    #[error("image is missing")]
+    ImageMissing,
+    /// Neither JPEG nor PNG, or one with the other's name.
+    #[error("image is {0}")]
+    ImageFormat(String),
+    /// A file that stops before its end.
+    #[error("image is truncated")]
+    ImageTruncated,
+    /// A file that cannot be decoded.
+    #[error("image cannot be decoded: {0}")]
+    ImageDamaged(String),
+    /// The XML says another size than the image has.
+    #[error("the annotation says {}x{}, the image is {}x{}", .written.0, .written.1, .actual.0, .actual.1)]
+    SizeMismatch {
+        /// Width and height in the XML.
+        written: (u32, u32),
+        /// Width and height of the image.
+        actual: (u32, u32),
+    },
+}
+
+impl VocFault {
+    /// A short name, for counting.
+    #[must_use]
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::NotVoc => "not-voc",
+            Self::RootTwice => "root-twice",
+            Self::SetMissing { .. } => "set-missing",
+            Self::SetEmpty => "set-empty",
+            Self::SetLine(_) => "set-line",
+            Self::IdTwice(_) => "id-twice",
+            Self::UnsafeName(_) => "unsafe-name",
+            Self::AnnotationMissing => "annotation-missing",
+            Self::Unreadable(_) => "unreadable",
+            Self::Xml(_) => "malformed-xml",
+            Self::ElementMissing { .. } => "element-missing",
+            Self::ElementValue { .. } => "element-value",
+            Self::BoxWithoutArea(_) => "box-without-area",
+            Self::BoxOutside { .. } => "box-outside",
+            Self::UnknownClass { .. } => "unknown-class",
+            Self::ImageMissing => "image-missing",
+            Self::ImageFormat(_) => "image-format",
+            Self::ImageTruncated => "image-truncated",
+            Self::ImageDamaged(_) => "image-damaged",
+            Self::SizeMismatch { .. } => "size-mismatch",
+        }
+    }
+
+    /// Whether the rest of the image can be used without the box.
+    #[must_use]
+    pub fn spares_the_image(&self) -> bool {
+        matches!(self, Self::BoxWithoutArea(_))
+    }
+
+    /// Whether nothing at all can be read, so that skipping is no answer.
+    #[must_use]
+    pub fn is_fatal(&self) -> bool {
+        matches!(
+            self,
+            Self::NotVoc | Self::RootTwice | Self::SetMissing { .. } | Self::SetEmpty
+        )
+    }
+
+    pub(super) fn at(self, root: &Path, file: impl Into<PathBuf>) -> VocProblem {
+        VocProblem {
+            root: root.to_path_buf(),
+            file: file.into(),
+            position: None,
+            fault: self,
+        }
+    }
+}
+
+fn sets(present: &[String]) -> String {
+    if present.is_empty() {
+        return "there are none: `all` takes every file in Annotations".to_owned();
+    }
+    format!(
+        "there are {}; `all` takes every file in Annotations",
+        present.join(", ")
+    )
+}
+
+impl VocProblem {
+    /// Adds the position.
+    pub(super) fn position(mut self, position: (u32, u32)) -> Self {
+        self.position = Some(position);
+        self
+    }
+}
+
+impl fmt::Display for VocProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = if self.file.as_os_str().is_empty() {
+            self.root.clone()
+        } else {
+            self.root.join(&self.file)
+        };
+        write!(f, "{}", path.display())?;
+        if let Some((line, column)) = self.position {
+            write!(f, ":{line}:{column}")?;
+        }
+        write!(f, ": {}", self.fault)
+    }
+}
+
+/// All that is wrong with the folders.
+#[derive(Clone, Debug, PartialEq)]
+pub struct VocError {
+    /// At least one, in the order of the folders and their images.
+    pub problems: Vec<VocProblem>,
+}
+
+/// How many problems an error spells out.
+const SHOWN: usize = 20;
+
+impl fmt::Display for VocError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let [only] = self.problems.as_slice() {
+            return write!(f, "{only}");
+        }
+        write!(f, "{} problems", self.problems.len())?;
+        for problem in self.problems.iter().take(SHOWN) {
+            write!(f, "\n  {problem}")?;
+        }
+        match self.problems.len().saturating_sub(SHOWN) {
+            0 => Ok(()),
+            more => write!(f, "\n  and {more} more"),
+        }
+    }
+}
+
+impl std::error::Error for VocError {}

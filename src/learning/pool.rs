@@ -1,0 +1,158 @@
+//! What is left to draw from, and where every image is that is not in the labelled pool.
+//!
+//! The invariant: an id is in one place only: unlabelled, waiting to be asked again, drawn, annotated or dropped.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::LearningError;
+use crate::detection::AnnotatedImage;
+
+/// An annotated image with the scores of the round that annotated it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ScoredImage {
+    /// The image with its SA boxes.
+    pub annotated: AnnotatedImage,
+    /// What it is ranked by, from the model of `round`: never brought up to date.
+    pub score: f64,
+    /// The round that annotated it.
+    pub round: u32,
+    /// Whether it has joined the labelled pool.
+    pub labelled: bool,
+}
+
+/// The images outside the labelled pool.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pool {
+    pub(super) unlabelled: Vec<String>,
+    pub(super) requeue: Vec<String>,
+    pub(super) drawn: Vec<String>,
+    pub(super) attempts: BTreeMap<String, u32>,
+    pub(super) annotated: Vec<ScoredImage>,
+    pub(super) dropped: BTreeSet<String>,
+}
+
+impl Pool {
+    /// A pool of images that nobody has looked at, in the order in which they will be drawn.
+    ///
+    /// # Errors
+    /// When an id is listed twice.
+    pub fn new(unlabelled: Vec<String>) -> Result<Self, LearningError> {
+        let pool = Self {
+            unlabelled,
+            ..Self::default()
+        };
+        pool.check()?;
+        Ok(pool)
+    }
+
+    /// Never drawn yet, next first.
+    #[must_use]
+    pub fn unlabelled(&self) -> &[String] {
+        &self.unlabelled
+    }
+
+    /// Annotated, but to be drawn again, longest waiting first.
+    #[must_use]
+    pub fn requeue(&self) -> &[String] {
+        &self.requeue
+    }
+
+    /// Drawn and not yet given back by a strategy.
+    #[must_use]
+    pub fn drawn(&self) -> &[String] {
+        &self.drawn
+    }
+
+    /// Annotated images that topK v1 ranks anew each round, some of them labelled since.
+    #[must_use]
+    pub fn annotated(&self) -> &[ScoredImage] {
+        &self.annotated
+    }
+
+    /// Annotated and thrown away: what a strategy forgets.
+    #[must_use]
+    pub fn dropped(&self) -> &BTreeSet<String> {
+        &self.dropped
+    }
+
+    /// How often an image has been put back.
+    #[must_use]
+    pub fn attempts(&self, image: &str) -> u32 {
+        self.attempts.get(image).copied().unwrap_or(0)
+    }
+
+    /// Whether nothing can be drawn any more.
+    #[must_use]
+    pub fn exhausted(&self) -> bool {
+        self.unlabelled.is_empty() && self.requeue.is_empty()
+    }
+
+    /// Every id with its place.
+    pub fn places(&self) -> impl Iterator<Item = (&str, &'static str)> {
+        let unlabelled = self.unlabelled.iter().map(|id| (id.as_str(), "unlabelled pool"));
+        let requeue = self.requeue.iter().map(|id| (id.as_str(), "re-queue"));
+        let drawn = self.drawn.iter().map(|id| (id.as_str(), "batch"));
+        let annotated = self.annotated.iter();
+        let annotated = annotated.map(|scored| (scored.annotated.image.id.as_str(), "annotated images"));
+        let dropped = self.dropped.iter().map(|id| (id.as_str(), "dropped images"));
+        unlabelled.chain(requeue).chain(drawn).chain(annotated).chain(dropped)
+    }
+
+    /// Checks that an id is in one place only; for a pool that comes from a file.
+    ///
+    /// # Errors
+    /// When one is in two.
+    pub fn check(&self) -> Result<(), LearningError> {
+        let mut seen = BTreeMap::new();
+        for (image, place) in self.places() {
+            if let Some(first) = seen.insert(image, place) {
+                return Err(LearningError::InTwoPlaces {
+                    image: image.to_owned(),
+                    first,
+                    second: place,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts a drawn image back, to be drawn again.
+    pub(super) fn put_back(&mut self, image: &str) {
+        self.requeue.push(image.to_owned());
+        *self.attempts.entry(image.to_owned()).or_insert(0) += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ids(names: &[&str]) -> Vec<String> {
+        names.iter().map(|&name| name.to_owned()).collect()
+    }
+
+    #[test]
+    fn an_id_in_two_places_is_refused() {
+        let error = Pool::new(ids(&["a", "b", "a"])).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "image `a` is in the unlabelled pool and in the unlabelled pool"
+        );
+        let mut pool = Pool::new(ids(&["a"])).unwrap();
+        pool.put_back("a");
+        assert!(pool.check().is_err());
+    }
+
+    #[test]
+    fn putting_back_counts_the_attempts() {
+        let mut pool = Pool::new(ids(&["a"])).unwrap();
+        pool.put_back("b");
+        pool.requeue.clear();
+        pool.put_back("b");
+        assert_eq!((pool.attempts("b"), pool.attempts("a")), (2, 0));
+    }
+}

@@ -1,0 +1,274 @@
+//! `parse-voc`: Pascal VOC folders outside the store to a dataset and its images.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use fs_err as fs;
+use rayon::prelude::*;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::pool;
+use crate::artifact::{write_dataset, write_json};
+use crate::detection::voc::{self, OnProblem, VocDataset, VocError, VocOptions, VocProblem};
+use crate::stage::{
+    ExternalInput, Job, KindInfo, Outcome, OutputPort, Progress, Reporter, Stage, StageError, params_schema,
+};
+
+/// The stage kind.
+pub(super) struct ParseVoc;
+
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Params {
+    /// The dataset's folder, with `Annotations`, `JPEGImages` and `ImageSets` in it, or a folder of such folders, or a list of
+    /// them: together one dataset. Relative to the working directory.
+    roots: Roots,
+    /// The image set: `trainval` is `ImageSets/Main/trainval.txt`; `all` takes every annotation file if there is no such set.
+    #[serde(default = "trainval")]
+    set: String,
+    /// The classes, in order. Empty: those in the annotation files of all sets, sorted.
+    #[serde(default)]
+    classes: Vec<String>,
+    /// What the files count the first pixel as. VOC counts from 1 and includes both corners; with 0, corners are taken as
+    /// they are.
+    #[serde(default = "one")]
+    #[schemars(range(min = 0, max = 1))]
+    origin: u8,
+    /// What to do about damaged images, boxes outside their image, unknown classes and the like: `fail` reports them all,
+    /// `skip` leaves the image out (of a box without area only the box) and counts it.
+    #[serde(default)]
+    on_error: OnError,
+    /// Take only so many images, from the front of the set.
+    #[serde(default)]
+    limit: Option<usize>,
+    /// Decode every image to find damaged ones.
+    #[serde(default = "yes")]
+    check_images: bool,
+}
+
+/// One path or several.
+#[derive(Clone, Debug, Serialize)]
+struct Roots(Vec<PathBuf>);
+
+impl<'de> Deserialize<'de> for Roots {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl<'de> serde::de::Visitor<'de> for Visitor {
+            type Value = Roots;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a path or a list of paths")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Roots, E> {
+                Ok(Roots(vec![text.into()]))
+            }
+
+            fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut list: A) -> Result<Roots, A::Error> {
+                let mut roots = Vec::new();
+                while let Some(root) = list.next_element::<PathBuf>()? {
+                    roots.push(root);
+                }
+                Ok(Roots(roots))
+            }
+        }
+        deserializer.deserialize_any(Visitor)
+    }
+}
+
+impl JsonSchema for Roots {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Roots".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "type": ["string", "array"], "items": { "type": "string" }, "minItems": 1 })
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+enum OnError {
+    #[default]
+    Fail,
+    Skip,
+}
+
+fn trainval() -> String {
+    "trainval".to_owned()
+}
+
+fn one() -> u8 {
+    1
+}
+
+fn yes() -> bool {
+    true
+}
+
+impl Stage for ParseVoc {
+    fn info(&self) -> KindInfo {
+        let output = |name: &str, artifact: &str, doc: &str| OutputPort {
+            name: name.to_owned(),
+            artifact: artifact.to_owned(),
+            doc: doc.to_owned(),
+        };
+        KindInfo {
+            name: "parse-voc".to_owned(),
+            version: 1,
+            summary: "reads Pascal VOC folders as one dataset".to_owned(),
+            params: params_schema::<Params>(),
+            inputs: Vec::new(),
+            outputs: vec![
+                output("dataset", "dataset", "The images of the set with their annotations."),
+                output("images", "images", "The image files, as they are."),
+                output(
+                    "skipped",
+                    "metrics",
+                    "How many images and boxes were left out, and why.",
+                ),
+            ],
+            external: vec![ExternalInput {
+                param: "roots".to_owned(),
+                // A folder of VOC folders has these one level deeper, under names that are not known here.
+                include: Vec::new(),
+            }],
+            cpus: 0,
+            memory_mib: 512,
+        }
+    }
+
+    fn run(&self, job: &Job, reporter: &dyn Reporter) -> Result<Outcome, StageError> {
+        let params: Params = job.params()?;
+        pool(job)?.install(|| parse(&params, job, reporter))
+    }
+}
+
+fn parse(params: &Params, job: &Job, reporter: &dyn Reporter) -> Result<Outcome, StageError> {
+    let options = VocOptions {
+        set: params.set.clone(),
+        classes: params.classes.clone(),
+        origin: params.origin,
+        on_problem: if params.on_error == OnError::Skip {
+            OnProblem::Skip
+        } else {
+            OnProblem::Fail
+        },
+        limit: params.limit,
+        check_pixels: params.check_images,
+    };
+    let done = AtomicU64::new(0);
+    let count = || {
+        let done = done.fetch_add(1, Ordering::Relaxed) + 1;
+        let unit = "image".to_owned();
+        reporter.progress(Progress {
+            done,
+            unit,
+            ..Progress::default()
+        });
+    };
+    let read = voc::read(&params.roots.0, &options, &count).map_err(|error| explain(&error))?;
+
+    write_dataset(job.output("dataset")?, &read.dataset)?;
+    let images = job.output("images")?;
+    fs::create_dir_all(images)?;
+    read.sources
+        .par_iter()
+        .try_for_each(|source| copy(&source.path, &images.join(&source.file)))?;
+    write_json(job.output("skipped")?, &Skipped::new(&read, params.roots.0.len() > 1))?;
+    Ok(outcome(&read))
+}
+
+fn explain(error: &VocError) -> StageError {
+    let stage_error = StageError::new(error.to_string());
+    if error.problems.iter().any(|problem| problem.fault.is_fatal()) {
+        return stage_error;
+    }
+    stage_error.hint("`on_error: skip` leaves such images out and counts them")
+}
+
+/// Copies the bytes, not the permissions: a read-only dataset must not make files that the store cannot remove.
+fn copy(from: &std::path::Path, to: &std::path::Path) -> Result<(), StageError> {
+    std::io::copy(&mut fs::File::open(from)?, &mut fs::File::create(to)?)?;
+    Ok(())
+}
+
+fn outcome(read: &VocDataset) -> Outcome {
+    let boxes: usize = read.dataset.images.iter().map(|entry| entry.annotations.len()).sum();
+    let figures = [
+        ("images", read.dataset.images.len()),
+        ("boxes", boxes),
+        ("classes", read.dataset.classes.len()),
+        ("skipped_images", read.skipped_images),
+        ("skipped_boxes", read.skipped_boxes),
+    ];
+    let mut outcome = Outcome::default();
+    outcome
+        .metrics
+        .extend(figures.map(|(name, count)| (name.to_owned(), count as f64)));
+    if !read.problems.is_empty() {
+        let reasons = reasons(&read.problems);
+        let reasons: Vec<String> = reasons
+            .into_iter()
+            .map(|(reason, count)| format!("{reason} {count}"))
+            .collect();
+        let (images, boxes) = (read.skipped_images, read.skipped_boxes);
+        outcome.notes.push(format!(
+            "skipped {images} images and {boxes} boxes: {}",
+            reasons.join(", ")
+        ));
+    }
+    outcome
+}
+
+fn reasons(problems: &[VocProblem]) -> BTreeMap<&'static str, u64> {
+    let mut reasons = BTreeMap::new();
+    for problem in problems {
+        *reasons.entry(problem.fault.reason()).or_default() += 1;
+    }
+    reasons
+}
+
+/// The `skipped` output. Names files inside the dataset's folder only, so that it is the same wherever that lies.
+#[derive(Serialize)]
+struct Skipped {
+    images: usize,
+    skipped_images: usize,
+    skipped_boxes: usize,
+    reasons: BTreeMap<&'static str, u64>,
+    problems: Vec<SkippedFile>,
+}
+
+#[derive(Serialize)]
+struct SkippedFile {
+    file: PathBuf,
+    line: Option<u32>,
+    column: Option<u32>,
+    reason: &'static str,
+    message: String,
+}
+
+impl Skipped {
+    fn new(read: &VocDataset, several: bool) -> Self {
+        let file = |problem: &VocProblem| match problem.root.file_name().filter(|_| several) {
+            Some(root) => PathBuf::from(root).join(&problem.file),
+            None => problem.file.clone(),
+        };
+        let skipped = |problem: &VocProblem| SkippedFile {
+            file: file(problem),
+            line: problem.position.map(|(line, _)| line),
+            column: problem.position.map(|(_, column)| column),
+            reason: problem.fault.reason(),
+            message: problem.fault.to_string(),
+        };
+        Self {
+            images: read.dataset.images.len(),
+            skipped_images: read.skipped_images,
+            skipped_boxes: read.skipped_boxes,
+            reasons: reasons(&read.problems),
+            problems: read.problems.iter().map(skipped).collect(),
+        }
+    }
+}
