@@ -1,6 +1,7 @@
 //! AP on the validation images during a training: the same detections that kind `detect` would make.
 
 use asm_pipe::detection::Detections;
+use asm_pipe::detection::metrics::{Protocol, Scenes, score};
 use asm_pipe::stage::StageError;
 use tch::Device;
 
@@ -38,6 +39,11 @@ pub(super) fn measure(
         classes: validation.dataset.classes.clone(),
         images,
     };
-    let _ = detections;
-    Ok(Figures::default())
+    let scenes = Scenes::new(&validation.dataset, &detections).map_err(|e| StageError::new(e.to_string()))?;
+    let report = score(&scenes, Protocol::Coco);
+    let figure = |name: &str| report.figures.get(name).copied().flatten();
+    Ok(Figures {
+        ap50: figure("ap50"),
+        ap: figure("ap"),
+    })
 }
