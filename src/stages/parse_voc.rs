@@ -9,7 +9,8 @@ use rayon::prelude::*;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{output, pool};
+use super::pool;
+use super::ports::output;
 use crate::artifact::{write_dataset, write_json};
 use crate::detection::voc::{self, OnProblem, VocDataset, VocError, VocOptions, VocProblem};
 use crate::stage::{ExternalInput, Job, KindInfo, Outcome, Progress, Reporter, Stage, StageError, params_schema};

@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{output, pool};
+use super::pool;
+use super::ports::output;
 use crate::artifact::write_dataset;
 use crate::detection::Dataset;
 use crate::detection::shapes::{ShapesOptions, write_images};
