@@ -15,9 +15,10 @@ use crate::run::executor::{Executor, JobError};
 use crate::run::in_process::InProcess;
 use crate::run::resources::available_cpus;
 use crate::run::workers::Workers;
-use crate::spec::{parse_overrides, suggest};
+use crate::spec::{assignments, render, suggest};
 use crate::stage::protocol::FORMAT;
-use crate::stage::{Input, Job, KindInfo, Outcome, Progress, Reporter, Via, decode};
+use crate::stage::params::{PathPart, decode};
+use crate::stage::{Input, Job, KindInfo, Outcome, Progress, Reporter, Via};
 
 pub(super) fn exec(arguments: &Exec) -> Result<(), Failure> {
     let opened = Untouched::open(&arguments.store)?;
@@ -40,13 +41,18 @@ pub(super) fn exec(arguments: &Exec) -> Result<(), Failure> {
 }
 
 /// The params of `--set`, checked, with defaults filled in.
-fn params(set: &[String], kind: &KindInfo) -> Result<serde_json::Value, Failure> {
-    let given = parse_overrides(set).map_err(Failure::usage)?;
+pub(super) fn params(set: &[String], kind: &KindInfo) -> Result<serde_json::Value, Failure> {
+    let given = assignments(set).map_err(|(diagnostics, sources)| {
+        let mut failure = Failure::usage(String::new());
+        failure.rendered = Some(render(&sources, &diagnostics, terminal::colour_on_stderr()));
+        failure
+    })?;
+    let given = given.to_json();
     decode(&kind.params, &given).map_err(|problems| {
         let mut failure = Failure::usage(format!("the params of `{}` are wrong", kind.name));
         for problem in problems {
             let mut text = problem.to_string();
-            if let Some(crate::stage::PathPart::Key(key)) = problem.path.last() {
+            if let Some(PathPart::Key(key)) = problem.path.last() {
                 if let Some(near) = suggest(key, problem.candidates.iter().map(String::as_str)) {
                     text += &format!("; did you mean `{near}`?");
                 }

@@ -1,15 +1,28 @@
 //! The command line: one file a subcommand. The only module that prints. Knows no algorithm.
 
 mod arguments;
+mod exec;
 mod failure;
+mod graph;
+mod load;
+mod params;
+mod plan;
 mod progress;
+mod report;
+mod results;
+mod run;
+mod score;
+mod stages;
+mod status;
 mod terminal;
+mod workspace;
 
 use std::process::ExitCode;
 
 use clap::Parser;
 
 pub use arguments::Arguments;
+use arguments::Command;
 pub use failure::{Failure, FailureKind};
 
 /// Reads the arguments, does what they say, prints a failure once, gives the exit code.
@@ -17,6 +30,20 @@ pub use failure::{Failure, FailureKind};
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let format = arguments.command.format();
-    let _ = format;
-    ExitCode::SUCCESS
+    let done = match &arguments.command {
+        Command::Run(arguments) => run::run(arguments),
+        Command::Plan(arguments) => plan::plan(arguments),
+        Command::Graph(arguments) => graph::graph(arguments),
+        Command::Params(arguments) => params::params(arguments),
+        Command::Report(arguments) => report::report(arguments),
+        Command::Status(arguments) => status::status(arguments),
+        Command::Stages(arguments) => stages::stages(arguments),
+        Command::Score(arguments) => score::score(arguments),
+        Command::Exec(arguments) => exec::exec(arguments),
+        Command::Data(_) => Err(Failure::usage("not yet")),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => terminal::fail(&failure, format),
+    }
 }

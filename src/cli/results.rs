@@ -12,7 +12,8 @@ use super::failure::Failure;
 use super::load::Loaded;
 use super::progress::duration;
 use super::workspace::Workspace;
-use crate::plan::{Drawing, Node, draw};
+use crate::plan::Node;
+use crate::plan::draw::{Format, draw};
 use crate::report::page::{Bar, Figure, Grid, Page};
 use crate::report::{RoundRow, SummaryRow, summarise};
 use crate::run::{Forecast, Summary, forecast};
@@ -189,7 +190,7 @@ impl<'a> Part<'a> {
             notes,
             charts,
             rounds: Grid::of_rounds(rows),
-            graph: draw(&loaded.plan, Drawing::Svg, true),
+            graph: draw(&loaded.plan, Format::Svg, true),
             params: loaded.params(),
             facts,
             times: Bar::of(&times),

@@ -7,7 +7,8 @@ use super::failure::Failure;
 use super::terminal::{self, Format};
 use super::workspace::Untouched;
 use crate::spec::suggest;
-use crate::stage::{Registered, describe};
+use crate::stage::Registered;
+use crate::stage::params::describe;
 
 pub(super) fn stages(arguments: &Stages) -> Result<(), Failure> {
     let opened = Untouched::open(&arguments.store)?;

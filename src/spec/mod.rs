@@ -1,6 +1,7 @@
 //! YAML text to a checked pipeline. Knows no stage kind, and no file but those it is given to read.
 
 mod apply_profiles;
+mod assignments;
 mod check;
 mod diagnostic;
 mod documents;
@@ -21,6 +22,7 @@ mod suggest;
 mod to_yaml;
 mod tree;
 
+pub use assignments::assignments;
 pub use diagnostic::{Diagnostic, Severity, sort_diagnostics};
 pub use documents::is_experiment;
 pub use emit::emit;

@@ -96,7 +96,7 @@ fn set(params: &mut Node, parts: &[Part], value: Node, suggestion: Option<String
         .map_or(Ok(()), |diagnostic| Err(Box::new(diagnostic)))
 }
 
-fn nest(parts: &[Part], value: Node) -> Node {
+pub(super) fn nest(parts: &[Part], value: Node) -> Node {
     parts.iter().rev().fold(value, |value, part| Node {
         span: part.span,
         value: Value::Mapping(vec![(part.clone(), value)]),
