@@ -110,7 +110,69 @@ fn a_pipeline_that_extends_another_is_printed_resolved() {
     let pipeline = valid("topk_v3.yaml", &options);
     assert_eq!(pipeline.profile, ["quick"]);
     assert_eq!(pipeline.profiles, ["bccd", "bccd_quick", "quick", "shapes"]);
-    insta::assert_snapshot!(pipeline.to_yaml(), @"");
+    insta::assert_snapshot!(pipeline.to_yaml(), @r##"
+    name: topk_v3
+    params:
+      seed: 0
+      dataset: {train: 400, test: 100}
+      initial: 20
+      take: 5
+      rounds: 2
+      train: {architecture: tiny, epochs: 1, seed: 0}
+      merge: {certain: 0.7, uncertain: 0.3}
+      select: {certain: 0.5, note: "$${kept} of topk_v3"}
+    stages:
+      source:
+        doc: Scenes that are drawn.
+        uses: shapes
+        with: {train: 400, test: 100}
+      split:
+        uses: split-pools
+        in: {dataset: source.train}
+        with: {initial: 20, seed: 0}
+      initial:
+        uses: train
+        in: {dataset: split.labelled, images: source.images}
+        with: {architecture: tiny, epochs: 1, seed: 0}
+      tables:
+        uses: tables
+        in: {evals: rounds.all.evaluate, costs: rounds.all.merge.costs}
+        with: {title: "topk_v3, seed 0"}
+    rounds:
+      max: 2
+      until: {metric: evaluate.ap50, shift_below: 0.001, window: 5}
+      carry:
+        model: [initial.model, retrain.model]
+        labelled: [split.labelled, select.labelled]
+        pool: [split.pool, select.pool]
+      stages:
+        batch:
+          uses: draw-batch
+          in: {pool: carry.pool, dataset: source.train}
+          with: {take: 5}
+        detect:
+          uses: detect
+          in: {model: carry.model, dataset: batch.batch, images: source.images}
+        merge:
+          uses: merge-sa
+          in: {detections: detect, batch: batch}
+          with: {certain: 0.7, uncertain: 0.3, round: "${round}"}
+        select:
+          uses: select-topk-v3
+          in:
+            annotations: merge.annotations
+            scores: merge.scores
+            pool: batch.pool
+            labelled: carry.labelled
+          with: {certain: 0.5, note: "$${kept} of topk_v3", round: "${round}", stream: "r${round}-0"}
+        retrain:
+          uses: train
+          in: {model: carry.model, dataset: select.train, images: source.images}
+          with: {architecture: tiny, epochs: 2, seed: 0}
+        evaluate:
+          uses: evaluate
+          in: {detections: detect, dataset: source.test}
+    "##);
 }
 
 #[test]
@@ -172,7 +234,16 @@ fn yes_010_and_1_000_are_text() {
 fn a_byte_order_mark_and_windows_line_ends_change_nothing() {
     let text = "\u{feff}stages:\r\n  a: {uses: x}\r\n  b: {use: y}\r\n";
     let (diagnostics, sources) = spec::load_text(text, &LoadOptions::default()).unwrap_err();
-    insta::assert_snapshot!(spec::render(&sources, &diagnostics, false), @"");
+    insta::assert_snapshot!(spec::render(&sources, &diagnostics, false), @r##"
+    error: unknown key `use` in stage `b`
+     --> pipeline.yaml:3:7
+      |
+    3 |   b: {use: y}
+      |       ^^^
+      |
+      = note: the keys are `uses`, `in`, `with`, `doc`
+      = help: did you mean `uses`?
+    "##);
 }
 
 #[test]
@@ -201,5 +272,48 @@ fn the_mistakes_of_an_experiment_are_all_reported() {
     let text = "pipelines: [a.yaml, a.yaml, 3]\nseed: [1]\nseeds: [1, x, 1]\nparams: 3\n";
     let read = |_: &Path| Ok(text.to_owned());
     let (diagnostics, sources) = spec::load_experiment(Path::new("x.yaml"), &read).unwrap_err();
-    insta::assert_snapshot!(spec::render(&sources, &diagnostics, false), @"");
+    insta::assert_snapshot!(spec::render(&sources, &diagnostics, false), @r##"
+    error: the pipeline is listed twice
+     --> x.yaml:1:21
+      |
+    1 | pipelines: [a.yaml, a.yaml, 3]
+      |             ------  ^^^^^^ again here
+      |             |
+      |             first here
+
+    error: `pipelines` must be text, found the number `3`
+     --> x.yaml:1:29
+      |
+    1 | pipelines: [a.yaml, a.yaml, 3]
+      |                             ^
+
+    error: unknown key `seed` in the experiment
+     --> x.yaml:2:1
+      |
+    2 | seed: [1]
+      | ^^^^
+      |
+      = note: the keys are `name`, `description`, `pipelines`, `seeds`, `params`
+      = help: did you mean `seeds`?
+
+    error: `seeds` must be a list of whole numbers, found the text "x"
+     --> x.yaml:3:12
+      |
+    3 | seeds: [1, x, 1]
+      |            ^
+
+    error: the seed is listed twice
+     --> x.yaml:3:15
+      |
+    3 | seeds: [1, x, 1]
+      |         -     ^ again here
+      |         |
+      |         first here
+
+    error: `params` must be a mapping, found the number `3`
+     --> x.yaml:4:9
+      |
+    4 | params: 3
+      |         ^
+    "##);
 }

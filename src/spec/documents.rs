@@ -51,12 +51,14 @@ impl<'a> Documents<'a> {
         let base_path = path.parent().unwrap_or(Path::new("")).join(name);
         self.chain.push(normal(path));
         let base = if self.chain.contains(&normal(&base_path)) {
-            let names: Vec<String> = self.chain.iter().map(|path| path.display().to_string()).collect();
-            let message = format!(
-                "`extends` goes round in a circle: {} -> {}",
-                names.join(" -> "),
-                base_path.display()
-            );
+            let again = normal(&base_path);
+            let names: Vec<_> = self
+                .chain
+                .iter()
+                .chain([&again])
+                .map(|path| path.display().to_string())
+                .collect();
+            let message = format!("`extends` goes round in a circle: {}", names.join(" -> "));
             self.diagnostics.push(Diagnostic::error(span, message));
             None
         } else {

@@ -53,7 +53,7 @@ pub fn load_experiment(path: &Path, read: ReadText<'_>) -> Result<(Experiment, S
 }
 
 fn experiment(path: &Path, document: &Node, diagnostics: &mut Vec<Diagnostic>) -> Option<Experiment> {
-    let fields = check::Fields::of(document, "the experiment", &KEYS, diagnostics)?;
+    let fields = check::Fields::of(document, "the experiment", document.span, &KEYS, diagnostics)?;
     let stem = path
         .file_stem()
         .map_or_else(|| "experiment".into(), |stem| stem.to_string_lossy().into_owned());

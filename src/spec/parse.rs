@@ -393,83 +393,122 @@ const HELP: [(&str, &str); 8] = [
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::spec::{render, steps};
 
-    fn show(text: &str) -> String {
+    fn read(text: &str) -> (Sources, Option<Node>, Vec<Diagnostic>) {
         let mut sources = Sources::default();
         let file = sources.add("p.yaml", text);
         let (node, diagnostics) = parse(&sources, file);
-        fn walk(sources: &Sources, node: &Node, path: &str, out: &mut String) {
-            use std::fmt::Write;
-            writeln!(out, "{path} = {:?}", sources.slice(node.span)).unwrap();
-            match &node.value {
-                Value::Mapping(entries) => {
-                    for (key, value) in entries {
-                        writeln!(out, "{path} key {:?}", sources.slice(key.span)).unwrap();
-                        walk(sources, value, &format!("{path}.{}", key.value), out);
-                    }
-                }
-                Value::Sequence(items) => {
-                    for (index, item) in items.iter().enumerate() {
-                        walk(sources, item, &format!("{path}.{index}"), out);
-                    }
-                }
-                _ => {}
-            }
-        }
-        let mut out = String::new();
-        if let Some(node) = node {
-            walk(&sources, &node, "", &mut out);
-        }
-        out + &crate::spec::render(&sources, &diagnostics, false)
+        (sources, node, diagnostics)
+    }
+
+    /// The bytes that a value was read from.
+    fn under(text: &str, path: &str) -> String {
+        let (sources, node, _) = read(text);
+        let found = super::super::locate(&node.unwrap(), &steps(path));
+        assert_eq!(found.steps, steps(path).len(), "{path}");
+        sources.slice(found.value).to_owned()
+    }
+
+    /// Line, column and message of the first mistake.
+    fn said(text: &str) -> (usize, usize, String) {
+        let (sources, _, diagnostics) = read(text);
+        let first = diagnostics
+            .first()
+            .unwrap_or_else(|| panic!("nothing is wrong with {text:?}"));
+        let place = sources.place(first.span.unwrap());
+        assert!(!render(&sources, &diagnostics, true).is_empty());
+        (place.line, place.column, first.message.clone())
     }
 
     #[test]
-    fn explore() {
-        let deep: String = (0..40)
-            .map(|i| {
-                format!(
-                    "a{i}: &a{i} [[[[[[[[[[[[[[{}]]]]]]]]]]]]]]\n",
-                    if i == 0 { "1".to_owned() } else { format!("*a{}", i - 1) }
-                )
-            })
-            .collect();
-        for text in [
-            "a: 1\nbö: {x: \"q é\", y: [1, 'two', 3.5]}\nc:\n  d: yes\n  e:\n    - 010\n    - 1_000\n  f:\n",
-            "a: |\n  text\n  more\nb: >-\n  x\n",
-            "x: &a {p: 1, q: 2}\ny: *a\nz:\n  <<: *a\n  q: 3\n",
-            "a: 1\na: 2\nb: {c: 1, c: 2}\n",
-            "a: 1\n\tb: 2\n",
-            "a: [1, 2\nb: 3\n",
-            "a: {b: ${x}}\n",
-            "a: \"unclosed\nb: 1\n",
-            "a: b: c\n",
-            "a: .nan\n",
-            "a: 99999999999999999999999\nb: 18446744073709551615\n",
-            "- a\n---\n- b\n",
-            "? [a]\n: 1\n",
-            ": 1\n",
-            "null: 1\n",
-            "1: 2\ntrue: 3\n",
-            "a: !foo b\n",
-            "a: *nope\n",
-            "a: &a [*a]\n",
-            "a: 'x\u{0}'\n",
+    fn every_value_knows_its_bytes() {
+        let text = "a: 1\nbö: {x: \"q é\", y: [1, 'two', 3.5, ], }\nc:\n  - d: yes\n    e: 2\n  - f\n";
+        assert_eq!(under(text, "a"), "1");
+        assert_eq!(under(text, "bö"), "{x: \"q é\", y: [1, 'two', 3.5, ], }");
+        assert_eq!(under(text, "bö.x"), "\"q é\"");
+        assert_eq!(under(text, "bö.y"), "[1, 'two', 3.5, ]");
+        assert_eq!(under(text, "bö.y[1]"), "'two'");
+        assert_eq!(under(text, "c[0]"), "d: yes\n    e: 2");
+    }
+
+    #[test]
+    fn an_alias_and_a_merge_key_point_at_what_they_stand_for() {
+        let text = "x: &a {p: 1, q: 2}\ny: *a\nz:\n  <<: *a\n  q: 3\n";
+        assert_eq!(under(text, "y"), "{p: 1, q: 2}");
+        assert_eq!(under(text, "z.p"), "1");
+        assert_eq!(under(text, "z.q"), "3");
+    }
+
+    #[test]
+    fn only_true_and_plain_numbers_are_no_text() {
+        let (_, node, _) = read("[yes, on, 010, 1_000, 0x1f, 1e3, true, ~, 'true', \"1\", 12:30]");
+        let expected = serde_json::json!([
+            "yes", "on", "010", "1_000", 31, 1000.0, true, null, "true", "1", "12:30"
+        ]);
+        assert_eq!(node.unwrap().to_json(), expected);
+    }
+
+    #[test]
+    fn all_repeated_keys_are_found_and_the_first_is_kept() {
+        let (_, node, diagnostics) = read("a: 1\na: 2\nb: {c: 1, c: 2}\n");
+        assert_eq!(diagnostics.len(), 2);
+        assert_eq!(node.unwrap().to_json(), serde_json::json!({"a": 1, "b": {"c": 1}}));
+    }
+
+    #[test]
+    fn bad_yaml_is_a_diagnostic_with_a_place() {
+        assert_eq!(said("a: 1\n\tb: 2\n").0, 2);
+        assert_eq!(said("a:\n  b: [1, 2\nc: 3\n").0, 3);
+        assert_eq!((said("a: b: c\n").0, said("a: b: c\n").1), (1, 5));
+        assert_eq!(said("a: .nan\n"), (1, 4, "`.nan` is not a finite number".into()));
+        assert_eq!(said("b: 18446744073709551615\n").0, 1);
+        assert_eq!(said("? [a]\n: 1\n").2, "a key must be plain text");
+        assert_eq!(said("null: 1\n").2, "a key is empty or `null`");
+        assert_eq!(said("a: !foo b\n").2, "the tag `!foo` means nothing here");
+        assert_eq!(
+            said("a: *nope\n").2,
+            "no `&anchor` of this name stands before the alias"
+        );
+        assert_eq!(said("a: &a [*a]\n").2, "the alias contains itself");
+        for odd in [
             "\u{1}",
-            "a: @b\n",
-            "a: `b\n",
-            "%YAML 3.0\n---\na: 1\n",
-            "plain text",
-            "---\n",
-            "---\na: 1\n...\n",
-            "a:\r\n  b: 1\r\n",
-            &"[".repeat(1000),
-            &"a: {".repeat(100),
-            &format!(
-                "a: &a [x,x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b,*b]\nd: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c,*c]\ne: &e [*d,*d,*d,*d,*d,*d,*d,*d,*d,*d]\nf: [*e,*e,*e,*e,*e,*e,*e,*e]\n"
-            ),
-            &deep,
+            "a: 'x\u{0}'",
+            "a: \"",
+            "a: |9\n x",
+            "%YAML 3.0\n---\na",
+            "{",
+            "a: \"\\q\"",
+            "- &",
+            "!",
+            "é: 'ö",
         ] {
-            println!("=== {}\n{}", &text[..text.len().min(80)], show(text));
+            read(odd);
         }
+        said("é: 'ö");
+    }
+
+    #[test]
+    fn nothing_but_comments_reads_as_nothing() {
+        for blank in ["", " \n", "# a\n  # b\n", "---\n"] {
+            let (_, node, diagnostics) = read(blank);
+            assert!(diagnostics.is_empty() && node.unwrap().is_null(), "{blank:?}");
+        }
+    }
+
+    #[test]
+    fn deep_nesting_and_growing_aliases_run_into_the_budget() {
+        said(&"[".repeat(100_000));
+        said(&"a: {".repeat(1000));
+        said(&"- ".repeat(10_000));
+        let mut wide = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
+        let mut deep = String::from("a0: &a0 [[[[[[[[1]]]]]]]]\n");
+        for at in 1..40 {
+            let before = format!("*a{}", at - 1);
+            wide += &format!("a{at}: &a{at} [{}]\n", [before.as_str(); 10].join(", "));
+            deep += &format!("a{at}: &a{at} [[[[[[[[{before}]]]]]]]]\n");
+        }
+        assert_eq!(said(&wide).2, "the aliases unfold to too much");
+        assert_eq!(said(&deep).2, "the document is too large or nested too deep");
     }
 }

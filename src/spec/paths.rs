@@ -69,6 +69,23 @@ pub(super) fn suggest_path(given: &str, root: &Node) -> Option<String> {
     same_parent().or_else(same_ending).or_else(|| suggest(given, &paths))
 }
 
+/// What is there as far as a path leads, for a note.
+pub(super) fn known_at(path: &str, root: &Node) -> String {
+    let mut node = root;
+    let mut known = Vec::new();
+    for part in path.split('.') {
+        match node.get(part) {
+            Some(below) if !below.entries().is_empty() => node = below,
+            _ => break,
+        }
+        known.push(part);
+    }
+    if known.is_empty() {
+        return format!("the params are {}", names(root));
+    }
+    format!("`{}` has {}", known.join("."), names(node))
+}
+
 /// The names of a mapping, for a note.
 pub(super) fn names(node: &Node) -> String {
     let names: Vec<String> = node

@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use super::interpolate::{Piece, escape, pieces};
-use super::{Diagnostic, Located, Node, Sources, Span, StageSpec, Value, merge, paths};
+use super::{Diagnostic, Node, Sources, Span, StageSpec, Value, merge, paths};
 
 /// How far one value may lead to another, and how much all of them may hold: mistakes, not pipelines, reach it.
 const MAX_STEPS: usize = 32;
@@ -254,7 +254,7 @@ impl<'a> Resolver<'a> {
     }
 
     fn unknown<T>(&mut self, path: &str, place: Span) -> Option<T> {
-        let known = format!("the params are {}", paths::names(self.params));
+        let known = paths::known_at(path, self.params);
         self.diagnostics.push(
             Diagnostic::error(place, format!("there is no param `{path}`"))
                 .did_you_mean(paths::suggest_path(path, self.params))
@@ -332,7 +332,7 @@ pub(super) fn brought_from_elsewhere(used: &Node, found: &Node) -> Option<Span> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::spec::parse;
+    use crate::spec::{Located, parse};
 
     /// Resolves the first text with the second as params.
     fn resolved(node: &str, params: &str, reading: Reading) -> Result<Node, Vec<String>> {

@@ -73,6 +73,14 @@ impl Node {
             .map(|(_, value)| value)
     }
 
+    /// Where a key of a mapping stands.
+    pub fn key_span(&self, key: &str) -> Option<Span> {
+        self.entries()
+            .iter()
+            .find(|(name, _)| name.value == key)
+            .map(|(name, _)| name.span)
+    }
+
     pub(super) fn get_mut(&mut self, key: &str) -> Option<&mut Node> {
         match &mut self.value {
             Value::Mapping(entries) => entries

@@ -1,6 +1,6 @@
 //! "Expected this, found that": the types that keys take.
 
-use crate::spec::{Diagnostic, Located, Node, Value, suggest};
+use crate::spec::{Diagnostic, Located, Node, Span, Value, suggest};
 
 /// A value of another type than the key takes.
 pub(in crate::spec) fn wrong(key: &str, expected: &str, found: &Node) -> Diagnostic {
@@ -14,17 +14,23 @@ pub(in crate::spec) fn wrong(key: &str, expected: &str, found: &Node) -> Diagnos
 pub(in crate::spec) struct Fields<'n> {
     node: &'n Node,
     what: String,
+    /// Where the whole is named.
+    at: Span,
+    /// Keys that an unknown key was probably meant to be: not to be called missing as well.
+    meant: Vec<String>,
 }
 
 impl<'n> Fields<'n> {
-    /// Says which keys are unknown; none if it is no mapping.
+    /// Says which keys are unknown; none if it is no mapping. `at` is shown for a key that is missing.
     pub(in crate::spec) fn of(
         node: &'n Node,
         what: impl Into<String>,
+        at: Span,
         known: &[&str],
         diagnostics: &mut Vec<Diagnostic>,
     ) -> Option<Fields<'n>> {
         let what = what.into();
+        let mut meant = Vec::new();
         let Value::Mapping(entries) = &node.value else {
             diagnostics.push(Diagnostic::error(
                 node.span,
@@ -33,13 +39,15 @@ impl<'n> Fields<'n> {
             return None;
         };
         for (key, _) in entries.iter().filter(|(key, _)| !known.contains(&key.value.as_str())) {
+            let suggestion = suggest(&key.value, known);
+            meant.extend(suggestion.clone());
             diagnostics.push(
                 Diagnostic::error(key.span, format!("unknown key `{}` in {what}", key.value))
-                    .did_you_mean(suggest(&key.value, known))
+                    .did_you_mean(suggestion)
                     .note(format!("the keys are {}", field_list(known))),
             );
         }
-        Some(Fields { node, what })
+        Some(Fields { node, what, at, meant })
     }
 
     /// The value of a key; none if there is nothing after the colon either.
@@ -50,12 +58,16 @@ impl<'n> Fields<'n> {
     /// As [`Fields::get`]; says so if it is missing.
     pub(in crate::spec) fn required(&self, key: &str, diagnostics: &mut Vec<Diagnostic>) -> Option<&'n Node> {
         let found = self.get(key);
-        if found.is_none() {
-            let place = self.node.entries().iter().find(|(name, _)| name.value == key);
-            let span = place.map_or(self.node.span, |(name, _)| name.span);
+        if found.is_none() && !self.is_meant(key) {
+            let span = self.node.key_span(key).unwrap_or(self.at);
             diagnostics.push(Diagnostic::error(span, format!("{} needs `{key}`", self.what)));
         }
         found
+    }
+
+    /// Whether an unknown key was probably meant to be this one.
+    pub(super) fn is_meant(&self, key: &str) -> bool {
+        self.meant.iter().any(|meant| meant == key)
     }
 }
 
@@ -82,25 +94,23 @@ pub(in crate::spec) fn text(key: &str, node: &Node, diagnostics: &mut Vec<Diagno
     }
 }
 
-/// Text, or a list of texts.
-pub(in crate::spec) fn text_list(key: &str, node: &Node, diagnostics: &mut Vec<Diagnostic>) -> Vec<Located<String>> {
+/// Text, or a list of texts; none if anything else is found.
+pub(super) fn text_list(key: &str, node: &Node, diagnostics: &mut Vec<Diagnostic>) -> Option<Vec<Located<String>>> {
     match &node.value {
-        Value::Sequence(items) => items.iter().filter_map(|item| text(key, item, diagnostics)).collect(),
-        Value::String(_) => text(key, node, diagnostics).into_iter().collect(),
+        Value::Sequence(items) => {
+            let texts: Vec<_> = items.iter().map(|item| text(key, item, diagnostics)).collect();
+            texts.into_iter().collect()
+        }
+        Value::String(_) => text(key, node, diagnostics).map(|text| vec![text]),
         _ => {
             diagnostics.push(wrong(key, "text or a list of texts", node));
-            Vec::new()
+            None
         }
     }
 }
 
 /// A whole number that is at least `least`.
-pub(in crate::spec) fn whole(
-    key: &str,
-    least: u32,
-    node: &Node,
-    diagnostics: &mut Vec<Diagnostic>,
-) -> Option<Located<u32>> {
+pub(super) fn whole(key: &str, least: u32, node: &Node, diagnostics: &mut Vec<Diagnostic>) -> Option<Located<u32>> {
     if let Value::Integer(value) = node.value
         && let Ok(value) = u32::try_from(value)
         && value >= least

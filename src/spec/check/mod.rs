@@ -9,7 +9,8 @@ mod stages;
 
 use super::resolve::{Reading, Resolver};
 use super::{Diagnostic, Located, Node, Pipeline, Sources, Value};
-pub(super) use expect::{Fields, text, text_list, whole, wrong};
+pub(super) use expect::{Fields, text, wrong};
+use expect::{text_list, whole};
 pub(super) use names::check_name;
 pub(super) use profiles::check_profiles;
 
@@ -79,7 +80,7 @@ struct Builder<'a> {
 
 impl Builder<'_> {
     fn pipeline(&mut self, document: &Node, params: &Node, name: Located<String>) -> Option<Pipeline> {
-        let fields = Fields::of(document, "the pipeline", &DOCUMENT, self.diagnostics)?;
+        let fields = Fields::of(document, "the pipeline", document.span, &DOCUMENT, self.diagnostics)?;
         let resolved = self.resolver.resolve(params, Reading::Once);
         let description = fields
             .get("description")
@@ -88,23 +89,14 @@ impl Builder<'_> {
             .get("stages")
             .map(|node| self.stages("stages", node, Reading::Once))
             .unwrap_or_default();
-        let rounds = fields.get("rounds").map(|node| self.rounds(node));
-        let in_rounds = rounds.iter().flatten().flat_map(|rounds| &rounds.stages);
-        for stage in in_rounds.clone() {
-            if let Some(outside) = stages.iter().find(|outside| outside.name.value == stage.name.value) {
-                self.diagnostics.push(
-                    Diagnostic::error(stage.name.span, format!("`{}` is there twice", stage.name.value))
-                        .label("in the rounds")
-                        .context(outside.name.span, "outside of them")
-                        .help("give one of them another name"),
-                );
-            }
-        }
-        let nothing_to_do = fields.get("rounds").is_none()
-            && fields
-                .get("stages")
-                .is_none_or(|node| matches!(&node.value, Value::Mapping(all) if all.is_empty()));
-        if nothing_to_do {
+        let rounds_at = document.key_span("rounds").unwrap_or(document.span);
+        let rounds = fields.get("rounds").map(|node| self.rounds(node, rounds_at));
+        self.same_names(&fields);
+        let no_stages = match fields.get("stages") {
+            Some(stages) => matches!(&stages.value, Value::Mapping(all) if all.is_empty()),
+            None => !fields.is_meant("stages"),
+        };
+        if no_stages && fields.get("rounds").is_none() && !fields.is_meant("rounds") {
             self.diagnostics.push(
                 Diagnostic::error(name.span, "the pipeline has no stages")
                     .help("add `stages:`, or `extends:` a pipeline that has them"),
@@ -122,5 +114,23 @@ impl Builder<'_> {
             profiles: Vec::new(),
             profile: Vec::new(),
         })
+    }
+
+    /// A stage of the rounds may not be called as one outside of them.
+    fn same_names(&mut self, fields: &Fields<'_>) {
+        let in_rounds = fields
+            .get("rounds")
+            .and_then(|rounds| rounds.get("stages"))
+            .map_or(&[][..], Node::entries);
+        for (name, _) in in_rounds {
+            if let Some(outside) = fields.get("stages").and_then(|stages| stages.key_span(&name.value)) {
+                self.diagnostics.push(
+                    Diagnostic::error(name.span, format!("`{}` is there twice", name.value))
+                        .label("in the rounds")
+                        .context(outside, "outside of them")
+                        .help("give one of them another name"),
+                );
+            }
+        }
     }
 }

@@ -22,7 +22,7 @@ pub(in crate::spec) fn check_profiles(document: &Node, diagnostics: &mut Vec<Dia
             continue;
         }
         let what = format!("profile `{}`", name.value);
-        let Some(fields) = Fields::of(profile, what, &PROFILE, diagnostics) else {
+        let Some(fields) = Fields::of(profile, what, name.span, &PROFILE, diagnostics) else {
             continue;
         };
         if let Some(params) = fields
@@ -33,11 +33,11 @@ pub(in crate::spec) fn check_profiles(document: &Node, diagnostics: &mut Vec<Dia
         }
         check_stages(fields.get("stages"), diagnostics);
         if let Some(rounds) = fields.get("rounds")
-            && let Some(fields) = Fields::of(rounds, "`rounds`", &ROUNDS, diagnostics)
+            && let Some(fields) = Fields::of(rounds, "`rounds`", rounds.span, &ROUNDS, diagnostics)
         {
             check_stages(fields.get("stages"), diagnostics);
             if let Some(until) = fields.get("until") {
-                Fields::of(until, "`until`", &UNTIL, diagnostics);
+                Fields::of(until, "`until`", until.span, &UNTIL, diagnostics);
             }
         }
     }

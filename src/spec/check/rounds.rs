@@ -4,19 +4,21 @@ use super::expect::{Fields, amount, wrong};
 use super::stages::RESERVED;
 use super::{Builder, check_name, whole};
 use crate::spec::resolve::Reading;
-use crate::spec::{Carry, Diagnostic, Located, Node, Rounds, Until, Value};
+use crate::spec::{Carry, Diagnostic, Located, Node, Rounds, Span, Until, Value};
 
 pub(super) const ROUNDS: [&str; 4] = ["max", "until", "carry", "stages"];
 pub(super) const UNTIL: [&str; 3] = ["metric", "shift_below", "window"];
 
 impl Builder<'_> {
     /// The rounds; none if something about them is wrong.
-    pub(super) fn rounds(&mut self, node: &Node) -> Option<Rounds> {
-        let fields = Fields::of(node, "`rounds`", &ROUNDS, self.diagnostics)?;
+    pub(super) fn rounds(&mut self, node: &Node, at: Span) -> Option<Rounds> {
+        let fields = Fields::of(node, "`rounds`", at, &ROUNDS, self.diagnostics)?;
         let max = fields
             .required("max", self.diagnostics)
             .and_then(|node| self.whole("max", 1, node));
-        let until = fields.get("until").map(|node| self.until(node));
+        let until = fields
+            .get("until")
+            .map(|until| self.until(until, node.key_span("until").unwrap_or(at)));
         let carry = fields.get("carry").map(|node| self.carry(node)).unwrap_or_default();
         let stages = fields.required("stages", self.diagnostics);
         let stages = stages
@@ -34,8 +36,8 @@ impl Builder<'_> {
         })
     }
 
-    fn until(&mut self, node: &Node) -> Option<Until> {
-        let fields = Fields::of(node, "`until`", &UNTIL, self.diagnostics)?;
+    fn until(&mut self, node: &Node, at: Span) -> Option<Until> {
+        let fields = Fields::of(node, "`until`", at, &UNTIL, self.diagnostics)?;
         let metric = fields
             .required("metric", self.diagnostics)
             .and_then(|node| self.text("metric", node));
@@ -83,15 +85,16 @@ impl Builder<'_> {
         let mut carry = Vec::with_capacity(entries.len());
         for (name, node) in entries {
             check_name("the name of what is carried", name, &RESERVED, self.diagnostics);
-            let before = self.diagnostics.len();
-            let references = self.references(&name.value, node);
+            let Some(references) = self.references(&name.value, node) else {
+                continue;
+            };
             match <[Located<String>; 2]>::try_from(references) {
                 Ok([first, next]) => carry.push(Carry {
                     name: name.clone(),
                     first,
                     next,
                 }),
-                Err(others) if self.diagnostics.len() == before && self.resolver.diagnostics.is_empty() => {
+                Err(others) => {
                     self.diagnostics.push(
                         Diagnostic::error(
                             node.span,
@@ -100,7 +103,6 @@ impl Builder<'_> {
                         .note("the first is what round 1 gets, the second what later rounds get of the round before"),
                     );
                 }
-                Err(_) => {}
             }
         }
         carry

@@ -57,7 +57,7 @@ impl Builder<'_> {
         };
         let mut inputs = Vec::with_capacity(entries.len());
         for (port, node) in entries {
-            let references = self.references(&port.value, node);
+            let references = self.references(&port.value, node).unwrap_or_default();
             inputs.push(InputSpec {
                 port: port.clone(),
                 references,
@@ -66,14 +66,12 @@ impl Builder<'_> {
         inputs
     }
 
-    /// A reference or a list of them.
-    pub(super) fn references(&mut self, key: &str, node: &Node) -> Vec<Located<String>> {
-        let Some(found) = self.resolver.resolve(node, Reading::Once) else {
-            return Vec::new();
-        };
+    /// A reference or a list of them; none if something else was found.
+    pub(super) fn references(&mut self, key: &str, node: &Node) -> Option<Vec<Located<String>>> {
+        let found = self.resolver.resolve(node, Reading::Once)?;
         let before = self.diagnostics.len();
         let references = text_list(key, &found, self.diagnostics);
-        for reference in &references {
+        for reference in references.iter().flatten() {
             check_reference(reference, self.diagnostics);
         }
         self.say_where_used(before, node, &found);
@@ -111,5 +109,5 @@ pub(super) fn stage_fields<'n>(
         diagnostics.push(Diagnostic::error(name.span, message).help("a stage needs `uses`"));
         return None;
     }
-    Fields::of(node, format!("stage `{}`", name.value), &STAGE, diagnostics)
+    Fields::of(node, format!("stage `{}`", name.value), name.span, &STAGE, diagnostics)
 }
