@@ -18,7 +18,7 @@ use super::job_log::JobLog;
 use super::job_thread::{self, Told};
 use super::journal::Journal;
 use super::perform::Work;
-use super::resolve::Resolved;
+use super::resolve::{Outside, Resolved};
 use super::scheduler::{Action, Because, Happening, Limits, Manner, Scheduler};
 use super::summary::{RunError, RunOptions, Summary};
 use super::task::tasks;
@@ -76,6 +76,7 @@ pub fn run(
         guards,
         scheduler: Scheduler::new(tasks, limits, options.keep_going),
         nodes: (0..count).map(|_| NodeState::default()).collect(),
+        outside: Outside::new(store),
         made: BTreeSet::new(),
         waits: BTreeSet::new(),
         running: 0,
@@ -140,6 +141,7 @@ struct Engine<'a, 'e> {
     guards: BTreeSet<NodeId>,
     scheduler: Scheduler,
     nodes: Vec<NodeState>,
+    outside: Outside<'a>,
     /// Keys that this run has made: a stage is forced to run once, not once for each of its equals.
     made: BTreeSet<Digest>,
     /// Nodes that another run makes.

@@ -133,7 +133,7 @@ fn a_file_outside_counts_by_content_and_a_change_while_it_is_read_is_not_recorde
     assert_eq!(ends(&world.run(&read(false)).0), [End::Cached]);
     let (summary, told) = world.run(&read(true));
     assert_eq!(ends(&summary), [End::Failed]);
-    assert!(failure_of(&told, "read").0.contains("changed while the stage read it"));
+    assert!(failure_of(&told, "read").0.contains("data` changed during the run"));
     fs_err::write(&path, "x").unwrap();
     assert_eq!(
         ends(&world.run(&read(true)).0),
@@ -425,4 +425,56 @@ fn the_worker_that_a_killed_run_left_is_ended_before_its_folder_is_used() {
     world.options.force = vec!["a".to_owned()];
     assert_eq!(ends(&world.run(&plan).0), [End::Ran]);
     assert!(!orphan.wait().unwrap().success());
+}
+
+#[test]
+fn the_first_interrupt_asks_costly_work_to_end() {
+    let world = World::new();
+    let pids = world.folder.path().join("pids");
+    let plan = plan([node("a", "remote", json!({"do": "sleep", "pids": pids}), &[])]);
+    let begin = Instant::now();
+    let summary = world.run_with(&plan, &mut |moment| {
+        if matches!(moment.what, Event::StageLog { .. }) {
+            world.interrupt.raise();
+        }
+    });
+    assert_eq!(ends(&summary.unwrap()), [End::Skipped]);
+    assert!(begin.elapsed() < GRACE);
+}
+
+#[test]
+fn no_worker_outlives_the_run() {
+    let world = World::new();
+    let (summary, _) = world.run(&plan([node("a", "remote", json!({"do": "pid"}), &[])]));
+    let text = world.text(&summary, 0);
+    let pid = text.rsplit(' ').next().unwrap().parse().unwrap();
+    assert_eq!(ProcessMark::of(pid), None);
+}
+
+/// A plan of `make` nodes from numbers: each takes the outputs of up to two before it.
+fn woven(numbers: &[(usize, usize)]) -> Plan {
+    plan(numbers.iter().enumerate().map(|(at, (one, other))| {
+        let inputs = if at == 0 { vec![] } else { vec![one % at, other % at] };
+        make(&format!("w{}", (one * 7 + other) % 5), &inputs)
+    }))
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig { cases: 12, ..Default::default() })]
+
+    #[test]
+    fn in_parallel_the_outputs_are_those_of_one_after_another(numbers in proptest::collection::vec((0_usize..99, 0_usize..99), 1..12)) {
+        let plan = woven(&numbers);
+        let outputs = |jobs: usize| {
+            let mut world = World::new();
+            world.options.jobs = jobs;
+            world.options.cpus = 4;
+            let (summary, _) = world.run(&plan);
+            let calls = world.take_calls().len();
+            proptest::prop_assert_eq!(calls, summary.counts.ran);
+            let records = summary.nodes.into_iter().map(|node| node.record.unwrap());
+            Ok(records.map(|record| (record.key, record.outputs)).collect::<Vec<_>>())
+        };
+        proptest::prop_assert_eq!(outputs(1)?, outputs(4)?);
+    }
 }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::resolve::{resolve, says_stop};
+use super::resolve::{Outside, resolve, says_stop};
 use super::summary::RunError;
 use super::task::{End, Fate, Task, tasks};
 use crate::plan::{Node, NodeId, Plan};
@@ -92,6 +92,8 @@ pub fn forecast(plan: &Plan, registry: &Registry, store: &Store, force: &[String
     check_forced(plan, force)?;
     let mut seen = Seen {
         plan,
+        store,
+        outside: Outside::new(store),
         forecasts: Vec::new(),
         records: Vec::new(),
         stops: Vec::new(),
@@ -103,7 +105,7 @@ pub fn forecast(plan: &Plan, registry: &Registry, store: &Store, force: &[String
             None => {
                 let kind = registry.get(&node.kind).expect("checked when the tasks were made");
                 let forced = is_forced(node, force);
-                match seen.look_up(store, &kind.info, node, forced) {
+                match seen.look_up(&kind.info, node, forced) {
                     Ok(forecast) => forecast,
                     Err(error) => Forecast::Fail {
                         stage: node.name.clone(),
@@ -139,6 +141,8 @@ pub(crate) fn check_forced(plan: &Plan, force: &[String]) -> Result<(), RunError
 
 struct Seen<'a> {
     plan: &'a Plan,
+    store: &'a Store,
+    outside: Outside<'a>,
     forecasts: Vec<Forecast>,
     records: Vec<Option<Record>>,
     stops: Vec<bool>,
@@ -220,14 +224,8 @@ impl Seen<'_> {
         }
     }
 
-    fn look_up(
-        &mut self,
-        store: &Store,
-        kind: &crate::stage::KindInfo,
-        node: &Node,
-        forced: bool,
-    ) -> Result<Forecast, StageError> {
-        let resolved = resolve(store, kind, node, |before| self.records[before.0].as_ref())?;
+    fn look_up(&mut self, kind: &crate::stage::KindInfo, node: &Node, forced: bool) -> Result<Forecast, StageError> {
+        let resolved = resolve(&mut self.outside, kind, node, |before| self.records[before.0].as_ref())?;
         let key = resolved.key.to_string();
         if let Some(maker) = self.makers.get(&key) {
             let stage = self.name(*maker);
@@ -236,14 +234,14 @@ impl Seen<'_> {
         let lookup = if forced {
             Lookup::Miss(Reason::Forced)
         } else {
-            let lookup = store.lookup(&node.name, &resolved.material);
+            let lookup = self.store.lookup(&node.name, &resolved.material);
             lookup.map_err(|e| super::resolve::store_error(&e))?
         };
         let at = NodeId(self.forecasts.len());
         match lookup {
             Lookup::Hit(record) => {
                 let is_guard = self.plan.nodes.iter().any(|node| node.guard == Some(at));
-                self.stops.push(is_guard && says_stop(store, kind, &record)?);
+                self.stops.push(is_guard && says_stop(self.store, kind, &record)?);
                 self.records.push(Some(record));
                 Ok(Forecast::Hit { key })
             }

@@ -1,6 +1,7 @@
 //! From a node whose inputs are known to its key, and from a guard's output to its answer.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use serde::Deserialize;
 
@@ -19,9 +20,41 @@ pub(crate) struct Resolved {
     pub(crate) outside: Vec<(External, Digest)>,
 }
 
+/// The digests of what lies outside, each looked for once in a run: many stages may name the same folder.
+#[derive(Debug)]
+pub(crate) struct Outside<'a> {
+    store: &'a Store,
+    known: BTreeMap<(PathBuf, Vec<String>), Digest>,
+}
+
+impl<'a> Outside<'a> {
+    pub(crate) fn new(store: &'a Store) -> Self {
+        let known = BTreeMap::new();
+        Self { store, known }
+    }
+
+    fn digest(&mut self, external: &External) -> Result<Digest, StageError> {
+        let name = (external.path.clone(), external.include.clone());
+        if let Some(digest) = self.known.get(&name) {
+            return Ok(*digest);
+        }
+        let digest = digest_now(self.store, external)?;
+        self.known.insert(name, digest);
+        Ok(digest)
+    }
+}
+
+fn digest_now(store: &Store, external: &External) -> Result<Digest, StageError> {
+    let digest = store.external(&external.path, &external.include);
+    digest.map_err(|error| {
+        let told = StageError::new(format!("param `{}`: {error}", external.param));
+        error.hints().into_iter().fold(told, StageError::hint)
+    })
+}
+
 /// Finds out a node's key. `made` has the outputs of the nodes before it, none for those that were pruned.
 pub(crate) fn resolve<'a>(
-    store: &Store,
+    outside: &mut Outside<'_>,
     kind: &KindInfo,
     node: &Node,
     made: impl Fn(NodeId) -> Option<&'a Record>,
@@ -53,14 +86,12 @@ pub(crate) fn resolve<'a>(
             inputs.insert(port.clone(), found);
         }
     }
-    let mut outside = Vec::new();
+    let mut found_outside = Vec::new();
     for external in externals(kind, node)? {
-        let digest = store
-            .external(&external.path, &external.include)
-            .map_err(|e| told(&e, &external))?;
-        outside.push((external, digest));
+        let digest = outside.digest(&external)?;
+        found_outside.push((external, digest));
     }
-    let named = outside.iter().map(|(external, digest)| {
+    let named = found_outside.iter().map(|(external, digest)| {
         let label = external.label.clone();
         (external.param.clone(), InputDigest { label, digest: *digest })
     });
@@ -69,30 +100,22 @@ pub(crate) fn resolve<'a>(
         key: material.key(),
         material,
         inputs,
-        outside,
+        outside: found_outside,
     })
 }
 
-/// Whether what lies outside is still what went into the key.
+/// Checks that what lies outside is still what went into the key.
 pub(crate) fn check_outside(store: &Store, resolved: &Resolved) -> Result<(), StageError> {
     for (external, digest) in &resolved.outside {
-        let now = store
-            .external(&external.path, &external.include)
-            .map_err(|e| told(&e, external))?;
-        if now != *digest {
+        if digest_now(store, external)? != *digest {
             let path = external.path.display();
-            return Err(StageError::new(format!(
-                "`{path}` changed while the stage read it: nothing was recorded"
-            ))
-            .hint("run again when nothing writes there any more"));
+            return Err(
+                StageError::new(format!("`{path}` changed during the run: nothing was recorded"))
+                    .hint("run again when nothing writes there any more"),
+            );
         }
     }
     Ok(())
-}
-
-fn told(error: &StoreError, external: &External) -> StageError {
-    let told = StageError::new(format!("param `{}`: {error}", external.param));
-    error.hints().into_iter().fold(told, StageError::hint)
 }
 
 /// What a guard writes; more may be in it.

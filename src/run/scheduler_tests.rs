@@ -429,7 +429,7 @@ fn check_resources(world: &World, running: &BTreeMap<usize, u8>) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
 
     #[test]
     fn every_node_ends_once_and_none_starts_before_its_inputs(world in worlds()) {

@@ -2,6 +2,7 @@
 
 use super::End;
 use super::event::Counts;
+use super::resources::{available_cpus, available_memory_mib};
 use super::task::UnknownKind;
 use crate::stage::StageError;
 use crate::store::Record;
@@ -19,6 +20,21 @@ pub struct RunOptions {
     pub keep_going: bool,
     /// Stages to run though the store has their outputs: names in the plan, or in the pipeline (then in every round).
     pub force: Vec<String>,
+}
+
+impl RunOptions {
+    /// All that this machine has to give, now.
+    #[must_use]
+    pub fn for_this_machine() -> Self {
+        let cpus = available_cpus();
+        Self {
+            jobs: cpus as usize,
+            cpus,
+            memory_mib: available_memory_mib(),
+            keep_going: false,
+            force: Vec::new(),
+        }
+    }
 }
 
 /// How a run went.

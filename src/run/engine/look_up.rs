@@ -23,7 +23,7 @@ impl Engine<'_, '_> {
     pub(super) fn look_up(&mut self, node: NodeId) -> Result<Happening, StageError> {
         let shared = self.shared;
         let made = |node: NodeId| self.nodes[node.0].record.as_ref();
-        let resolved = resolve(shared.store, &shared.kind(node).info, shared.node(node), made)?;
+        let resolved = resolve(&mut self.outside, &shared.kind(node).info, shared.node(node), made)?;
         let key = resolved.key;
         self.nodes[node.0].resolved = Some(resolved);
         self.ask_store(node, key)
