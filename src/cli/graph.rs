@@ -5,7 +5,7 @@ use super::failure::Failure;
 use super::load::load;
 use super::terminal;
 use super::workspace::Untouched;
-use crate::plan::draw::{Format, draw};
+use crate::plan::{Format, draw};
 
 pub(super) fn graph(arguments: &Graph) -> Result<(), Failure> {
     let opened = Untouched::open(&arguments.store)?;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::arguments::PipelineArguments;
 use super::failure::{Failure, FailureKind};
 use super::terminal;
-use crate::plan::{Plan, add_comparison, plan};
+use crate::plan::{Plan, UnknownTarget, add_comparison, plan};
 use crate::spec::{Diagnostic, LoadOptions, Pipeline, Sources, is_experiment, load_experiment, parse, render};
 use crate::stage::Registry;
 
@@ -44,9 +44,14 @@ pub(super) fn load(arguments: &PipelineArguments, targets: &[String], registry: 
             compared.map_err(|e| Failure::invalid(format!("the pipelines cannot be compared: {e}")))?;
         }
     } else {
-        whole = whole.only(targets).map_err(|e| Failure::usage(e.to_string()))?;
+        whole = whole.only(targets).map_err(|unknown| unknown_targets(&unknown))?;
     }
     Ok(Loaded { name, pipelines, plan: whole })
+}
+
+fn unknown_targets(unknown: &[UnknownTarget]) -> Failure {
+    let texts: Vec<String> = unknown.iter().map(ToString::to_string).collect();
+    Failure::usage(format!("--target: {}", texts.join("; "))).hint("`asm-pipe graph` draws the stages")
 }
 
 /// Loads pipelines without planning them.

@@ -12,13 +12,12 @@ use super::failure::Failure;
 use super::load::Loaded;
 use super::progress::duration;
 use super::workspace::Workspace;
-use crate::plan::Node;
-use crate::plan::draw::{Format, draw};
+use crate::plan::{Format, Node, draw};
 use crate::report::page::{Bar, Figure, Grid, Page};
 use crate::report::{RoundRow, SummaryRow, summarise};
 use crate::run::{Forecast, Summary, forecast};
 use crate::store::{Digest, Output, Record, Store};
-use crate::table::{Table, TableError};
+use crate::table::{Table, TableError, write_atomically};
 
 /// Where results are and what to show of them at once.
 pub(super) struct Written {
@@ -147,7 +146,7 @@ impl<'a> Part<'a> {
         let figures = figures(&folder.join("charts"))?;
         let html = self.page(loaded, name, &rows, &summary, figures).html();
         let html = html.map_err(|e| Failure::environment(format!("could not write the page: {e}")))?;
-        crate::artifact::write_atomically(&page, |writer| writer.write_all(html.as_bytes()))?;
+        write_atomically(&page, |writer| writer.write_all(html.as_bytes()))?;
         let table = Grid::of_rounds(&rows).columns(&TERMINAL_HEADS).text();
         let stamp = Stamp { from, files: files(&folder)?, table: table.clone() };
         let text = serde_json::to_string(&stamp).map_err(|e| Failure::environment(e.to_string()))?;
