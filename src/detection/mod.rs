@@ -5,6 +5,7 @@
 mod annotation;
 mod boxes;
 pub mod metrics;
+pub mod shapes;
 pub mod voc;
 
 pub use annotation::{AnnotatedImage, Annotation, Dataset, Detection, Detections, Image, ImageDetections, Source};

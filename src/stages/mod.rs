@@ -8,6 +8,7 @@ mod merge_sa;
 mod parse_voc;
 mod ports;
 mod select;
+mod shapes;
 mod split_pools;
 mod until;
 
@@ -20,6 +21,7 @@ use crate::stage::{Job, Stage, StageError};
 pub fn built_in() -> Vec<Arc<dyn Stage>> {
     let mut kinds: Vec<Arc<dyn Stage>> = vec![
         Arc::new(parse_voc::ParseVoc),
+        Arc::new(shapes::Shapes),
         Arc::new(split_pools::SplitPools),
         Arc::new(draw_batch::DrawBatch),
         Arc::new(merge_sa::MergeSa),
@@ -40,3 +42,24 @@ fn pool(job: &Job) -> Result<rayon::ThreadPool, StageError> {
 
 #[cfg(test)]
 mod loop_tests;
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn kinds_have_names_of_their_own_and_say_what_their_params_are() {
+        let kinds: Vec<_> = built_in().iter().map(|stage| stage.info()).collect();
+        let names: BTreeSet<&str> = kinds.iter().map(|kind| kind.name.as_str()).collect();
+        assert_eq!(names.len(), kinds.len());
+        for kind in &kinds {
+            let params = kind.params["properties"].as_object().unwrap();
+            for (name, schema) in params {
+                assert!(schema["description"].is_string(), "{} {name}", kind.name);
+            }
+            assert_eq!(kind.params["additionalProperties"], false, "{}", kind.name);
+        }
+    }
+}

@@ -10,11 +10,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::pool;
+use super::ports::output;
 use crate::artifact::{write_dataset, write_json};
 use crate::detection::voc::{self, OnProblem, VocDataset, VocError, VocOptions, VocProblem};
-use crate::stage::{
-    ExternalInput, Job, KindInfo, Outcome, OutputPort, Progress, Reporter, Stage, StageError, params_schema,
-};
+use crate::stage::{ExternalInput, Job, KindInfo, Outcome, Progress, Reporter, Stage, StageError, params_schema};
 
 /// The stage kind.
 pub(super) struct ParseVoc;
@@ -110,11 +109,6 @@ fn yes() -> bool {
 
 impl Stage for ParseVoc {
     fn info(&self) -> KindInfo {
-        let output = |name: &str, artifact: &str, doc: &str| OutputPort {
-            name: name.to_owned(),
-            artifact: artifact.to_owned(),
-            doc: doc.to_owned(),
-        };
         KindInfo {
             name: "parse-voc".to_owned(),
             version: 1,
@@ -147,6 +141,12 @@ impl Stage for ParseVoc {
 }
 
 fn parse(params: &Params, job: &Job, reporter: &dyn Reporter) -> Result<Outcome, StageError> {
+    if params.origin > 1 {
+        return Err(StageError::new(format!(
+            "`origin` is {}; files count from 0 or from 1",
+            params.origin
+        )));
+    }
     let options = VocOptions {
         set: params.set.clone(),
         classes: params.classes.clone(),
@@ -177,7 +177,7 @@ fn parse(params: &Params, job: &Job, reporter: &dyn Reporter) -> Result<Outcome,
     read.sources
         .par_iter()
         .try_for_each(|source| copy(&source.path, &images.join(&source.file)))?;
-    write_json(job.output("skipped")?, &Skipped::new(&read, params.roots.0.len() > 1))?;
+    write_json(job.output("skipped")?, &Skipped::new(&read))?;
     Ok(outcome(&read))
 }
 
@@ -251,8 +251,8 @@ struct SkippedFile {
 }
 
 impl Skipped {
-    fn new(read: &VocDataset, several: bool) -> Self {
-        let file = |problem: &VocProblem| match problem.root.file_name().filter(|_| several) {
+    fn new(read: &VocDataset) -> Self {
+        let file = |problem: &VocProblem| match problem.root.file_name().filter(|_| read.roots > 1) {
             Some(root) => PathBuf::from(root).join(&problem.file),
             None => problem.file.clone(),
         };
@@ -269,6 +269,101 @@ impl Skipped {
             skipped_boxes: read.skipped_boxes,
             reasons: reasons(&read.problems),
             problems: read.problems.iter().map(skipped).collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::artifact::{read_dataset, read_json};
+    use crate::stage::Silent;
+
+    /// Folders in the layouts of VOC2007 and VOC2012, each with one damaged image.
+    fn golden() -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/voc")
+    }
+
+    fn run(folder: &Path, params: Value) -> Result<Outcome, StageError> {
+        let outputs = ["dataset", "images", "skipped"].map(|name| (name.to_owned(), folder.join(name)));
+        let job = Job {
+            format: 1,
+            kind: "parse-voc".to_owned(),
+            params,
+            inputs: BTreeMap::new(),
+            outputs: outputs.into(),
+            folder: folder.to_path_buf(),
+            keep: folder.join("keep"),
+            cpus: 2,
+        };
+        ParseVoc.run(&job, &Silent)
+    }
+
+    #[test]
+    fn several_roots_become_one_dataset_with_its_images() {
+        let folder = tempfile::tempdir().unwrap();
+        let roots = [golden().join("VOC2007"), golden().join("VOC2012")];
+        let outcome = run(folder.path(), json!({ "roots": roots, "set": "test" })).unwrap();
+        let dataset = read_dataset(&folder.path().join("dataset")).unwrap();
+        let ids: Vec<&str> = dataset.images.iter().map(|entry| entry.image.id.as_str()).collect();
+        assert_eq!(ids, ["000002", "000001", "2012_000001"]);
+        assert_eq!(dataset.classes, ["circle", "ring", "square", "star", "triangle"]);
+        for entry in &dataset.images {
+            let bytes = fs::read(folder.path().join("images").join(&entry.image.file)).unwrap();
+            assert_eq!(voc::digest(&bytes), entry.image.digest);
+        }
+        assert_eq!(
+            (outcome.metrics["images"], outcome.metrics["skipped_images"]),
+            (3.0, 0.0)
+        );
+        assert_eq!(outcome.notes, Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_damaged_image_fails_the_stage_with_a_hint() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = run(folder.path(), json!({ "roots": golden().join("VOC2007") })).unwrap_err();
+        assert!(
+            error
+                .message
+                .ends_with("VOC2007/JPEGImages/000003.jpg: image is truncated"),
+            "{}",
+            error.message
+        );
+        assert_eq!(error.hints, ["`on_error: skip` leaves such images out and counts them"]);
+        assert!(!folder.path().join("dataset").exists());
+    }
+
+    #[test]
+    fn what_is_skipped_is_counted_by_reason() {
+        let folder = tempfile::tempdir().unwrap();
+        let outcome = run(folder.path(), json!({ "roots": golden(), "on_error": "skip" })).unwrap();
+        assert_eq!(
+            (outcome.metrics["skipped_images"], outcome.metrics["skipped_boxes"]),
+            (1.0, 1.0)
+        );
+        assert_eq!(
+            outcome.notes,
+            ["skipped 1 images and 1 boxes: box-without-area 1, image-truncated 1"]
+        );
+        let skipped: Value = read_json(&folder.path().join("skipped")).unwrap();
+        assert_eq!(
+            skipped["reasons"],
+            json!({ "box-without-area": 1, "image-truncated": 1 })
+        );
+        assert_eq!(skipped["problems"][0]["file"], "VOC2007/JPEGImages/000003.jpg");
+        assert_eq!(skipped["problems"][1]["line"], 36);
+    }
+
+    #[test]
+    fn wrong_params_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        for params in [json!({}), json!({ "roots": 3 }), json!({ "roots": "a", "origin": 2 })] {
+            assert!(run(folder.path(), params).is_err());
         }
     }
 }

@@ -68,6 +68,8 @@ pub struct VocDataset {
     pub dataset: Dataset,
     /// The files of its images, in the same order.
     pub sources: Vec<VocSource>,
+    /// Number of folders it was read from.
+    pub roots: usize,
     /// Images that the set lists and the dataset has not.
     pub skipped_images: usize,
     /// Boxes left out of images that are in the dataset.
@@ -127,6 +129,7 @@ pub fn read(roots: &[PathBuf], options: &VocOptions, done: &(dyn Fn() + Sync)) -
         return Err(VocError { problems });
     }
     Ok(VocDataset {
+        roots: roots.len(),
         skipped_images: listed - images.len(),
         skipped_boxes,
         dataset: Dataset { classes, images },
