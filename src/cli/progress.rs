@@ -13,7 +13,7 @@ use crate::stage::Progress;
 const LINE_EVERY: Duration = Duration::from_secs(15);
 
 /// Shows events as they come.
-pub struct Display {
+pub(super) struct Display {
     format: Format,
     quiet: bool,
     bars: Option<MultiProgress>,
@@ -29,7 +29,7 @@ struct Running {
 impl Display {
     /// A display for this format; bars only where a person watches.
     #[must_use]
-    pub fn new(format: Format, quiet: bool) -> Self {
+    pub(super) fn new(format: Format, quiet: bool) -> Self {
         let watched = format == Format::Human && !quiet && terminal::stderr_is_terminal();
         let bars = watched.then(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(8)));
         Self {
@@ -41,7 +41,7 @@ impl Display {
     }
 
     /// Shows one event.
-    pub fn show(&mut self, moment: &Moment) {
+    pub(super) fn show(&mut self, moment: &Moment) {
         if self.format == Format::Json {
             // A reader that has gone away must not end the run: what it makes is kept in the store.
             let _ = terminal::print_json_line(moment);
@@ -211,7 +211,7 @@ fn plural(unit: &str) -> String {
 
 /// A figure with as many digits as a person reads.
 #[must_use]
-pub fn short(value: f64) -> String {
+pub(super) fn short(value: f64) -> String {
     if value.fract() == 0.0 && value.abs() < 1e9 {
         format!("{value:.0}")
     } else if value.abs() >= 100.0 {
@@ -223,7 +223,7 @@ pub fn short(value: f64) -> String {
 
 /// A time such as `0.4 s`, `12 s` or `3 min 05 s`.
 #[must_use]
-pub fn duration(seconds: f64) -> String {
+pub(super) fn duration(seconds: f64) -> String {
     if seconds < 9.95 {
         return format!("{seconds:.1} s");
     }

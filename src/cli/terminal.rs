@@ -10,7 +10,7 @@ use super::failure::Failure;
 
 /// How answers are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-pub enum Format {
+pub(super) enum Format {
     /// For people.
     #[default]
     Human,
@@ -22,7 +22,7 @@ pub enum Format {
 ///
 /// # Errors
 /// When stdout cannot be written to.
-pub fn print(text: &str) -> Result<(), Failure> {
+pub(super) fn print(text: &str) -> Result<(), Failure> {
     match anstream::stdout().lock().write_all(text.as_bytes()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         other => Ok(other?),
@@ -33,7 +33,7 @@ pub fn print(text: &str) -> Result<(), Failure> {
 ///
 /// # Errors
 /// When stdout cannot be written to.
-pub fn print_json(value: &impl Serialize) -> Result<(), Failure> {
+pub(super) fn print_json(value: &impl Serialize) -> Result<(), Failure> {
     let text = serde_json::to_string_pretty(value).map_err(|e| Failure::environment(e.to_string()))?;
     print(&(text + "\n"))
 }
@@ -42,37 +42,37 @@ pub fn print_json(value: &impl Serialize) -> Result<(), Failure> {
 ///
 /// # Errors
 /// When stdout cannot be written to.
-pub fn print_json_line(value: &impl Serialize) -> Result<(), Failure> {
+pub(super) fn print_json_line(value: &impl Serialize) -> Result<(), Failure> {
     let text = serde_json::to_string(value).map_err(|e| Failure::environment(e.to_string()))?;
     print(&(text + "\n"))
 }
 
 /// Tells the user something on stderr.
-pub fn tell(line: &str) {
+pub(super) fn tell(line: &str) {
     // Nothing can be said about a stderr that is gone.
     let _ = writeln!(anstream::stderr().lock(), "{line}");
 }
 
 /// Warns on stderr.
-pub fn warn(message: &str) {
+pub(super) fn warn(message: &str) {
     tell(&format!("{YELLOW}warning{RESET}: {message}"));
 }
 
 /// Whether stderr takes colour.
 #[must_use]
-pub fn colour_on_stderr() -> bool {
+pub(super) fn colour_on_stderr() -> bool {
     anstream::AutoStream::choice(&io::stderr()) != anstream::ColorChoice::Never
 }
 
 /// Whether a person watches stderr.
 #[must_use]
-pub fn stderr_is_terminal() -> bool {
+pub(super) fn stderr_is_terminal() -> bool {
     io::stderr().is_terminal()
 }
 
 /// Shows a failure and gives its exit code.
 #[must_use]
-pub fn fail(failure: &Failure, format: Format) -> ExitCode {
+pub(super) fn fail(failure: &Failure, format: Format) -> ExitCode {
     if format == Format::Json {
         // The failure is already the worst news; a closed stdout does not change the exit code.
         let _ = print_json_line(&json!({ "error": failure }));
@@ -91,14 +91,14 @@ pub fn fail(failure: &Failure, format: Format) -> ExitCode {
 }
 
 /// Sequences for colour; taken out again where the stream does not take it.
-pub const RED: &str = "\u{1b}[1;31m";
+pub(super) const RED: &str = "\u{1b}[1;31m";
 /// Warnings.
-pub const YELLOW: &str = "\u{1b}[1;33m";
+pub(super) const YELLOW: &str = "\u{1b}[1;33m";
 /// Success.
-pub const GREEN: &str = "\u{1b}[32m";
+pub(super) const GREEN: &str = "\u{1b}[32m";
 /// Hints.
-pub const CYAN: &str = "\u{1b}[36m";
+pub(super) const CYAN: &str = "\u{1b}[36m";
 /// What matters less.
-pub const DIM: &str = "\u{1b}[2m";
+pub(super) const DIM: &str = "\u{1b}[2m";
 /// Back to normal.
-pub const RESET: &str = "\u{1b}[0m";
+pub(super) const RESET: &str = "\u{1b}[0m";

@@ -1,7 +1,6 @@
 //! The store and the stage kinds that a command works with.
 
 use std::env;
-use std::path::Path;
 
 use super::arguments::StoreArguments;
 use super::failure::Failure;
@@ -75,10 +74,4 @@ impl From<StoreError> for Failure {
         failure.hints = hints;
         failure
     }
-}
-
-/// A path as people write it: relative to the working folder where it lies in it.
-pub(super) fn shown(path: &Path) -> String {
-    let relative = env::current_dir().ok().and_then(|here| path.strip_prefix(here).ok().map(Path::to_owned));
-    relative.unwrap_or_else(|| path.to_owned()).display().to_string()
 }

@@ -9,6 +9,7 @@ mod error;
 mod ledger;
 mod merge;
 mod pool;
+mod rank_correlation;
 mod scores;
 mod split;
 mod strategies;
@@ -20,6 +21,7 @@ pub use error::LearningError;
 pub use ledger::{Costs, Ledger, Prices, Work};
 pub use merge::{Difficult, MergeRule, Merged, Thresholds, merge};
 pub use pool::{Pool, ScoredImage};
+pub use rank_correlation::rank_correlation;
 pub use scores::{ImageScores, Scores};
 pub use split::{Split, SplitOrder, SplitSizes, split};
 pub use strategies::{

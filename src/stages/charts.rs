@@ -10,10 +10,10 @@ use crate::stage::{Job, KindInfo, Outcome, Reporter, Stage, StageError, params_s
 use crate::table::Table;
 
 /// The kind `charts`.
-pub struct Charts;
+pub(super) struct Charts;
 
 /// The kind `compare`.
-pub struct Compare;
+pub(super) struct Compare;
 
 /// Neither kind has params.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]

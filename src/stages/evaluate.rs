@@ -45,7 +45,7 @@ impl Stage for Evaluate {
                 output("per_class", "table", "AP, AP50, objects and detections of each class."),
             ],
             external: Vec::new(),
-            cpus: 0,
+            cpus: 1,
             memory_mib: 512,
         }
     }

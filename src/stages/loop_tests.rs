@@ -272,14 +272,3 @@ fn a_split_that_is_too_large_names_the_numbers() {
         "11 initial and 0 validation images asked for, but the dataset has 10"
     );
 }
-
-#[test]
-fn params_of_every_kind_have_docs_and_defaults() {
-    for stage in built_in() {
-        let info = stage.info();
-        let properties = info.params["properties"].as_object().unwrap().clone();
-        for (name, schema) in properties {
-            assert!(schema["description"].is_string(), "{} {name} has no doc", info.name);
-        }
-    }
-}

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ports::{input, output};
 use crate::artifact::{read_dataset, write_dataset, write_json};
+use crate::learning::strategies::Stats;
 use crate::learning::{Prices, SplitOrder, SplitSizes, split};
 use crate::stage::{Job, KindInfo, Outcome, Reporter, Stage, StageError, params_schema};
 
@@ -56,6 +57,7 @@ impl Stage for SplitPools {
                     "Labelled and validation images, charged to round 0.",
                 ),
                 output("costs", "metrics", "What round 0 cost."),
+                output("stats", "metrics", "The pools before round 1."),
             ],
             external: Vec::new(),
             cpus: 1,
@@ -77,6 +79,13 @@ impl Stage for SplitPools {
         write_json(job.output("pool")?, &parts.pool)?;
         write_json(job.output("ledger")?, &parts.ledger)?;
         write_json(job.output("costs")?, &parts.ledger.costs(0, &params.prices))?;
+        let stats = Stats {
+            train: parts.labelled.images.len(),
+            labelled: parts.labelled.images.len(),
+            unlabelled: parts.pool.unlabelled().len(),
+            ..Stats::default()
+        };
+        write_json(job.output("stats")?, &stats)?;
         let mut outcome = Outcome::default();
         let figures = [
             ("labelled", parts.labelled.images.len()),

@@ -14,7 +14,7 @@ use crate::report::{RoundRow, SummaryRow, summarise};
 use crate::stage::{Input, Job, KindInfo, Outcome, Reporter, Stage, StageError, params_schema};
 
 /// The kind `tables`.
-pub struct Tables;
+pub(super) struct Tables;
 
 /// Params of `tables`.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]

@@ -115,8 +115,8 @@ fn seed_rule_gives_what_the_first_implementation_gave() {
     }
 }
 
-/// How the rules differ on recorded detections: mostly where an overlapping box of another class is certain too, or was used up by an
-/// earlier certain box.
+/// Nineteen certain boxes in ten cases: but for one, each lies on another certain box of another class, which the seed rule does not look
+/// at; that one is saved by an uncertain box of its own class.
 #[test]
 fn strict_rule_differs_from_the_seed_rule_on_few_recorded_cases() {
     let (mut rejudged, mut accepted) = (0, 0);

@@ -43,6 +43,8 @@ pub struct Stats {
     pub al_share: Option<f64>,
     /// The share of the judged images that have their score in common with another one.
     pub tie_mass: f64,
+    /// How well the deploy score orders the batch as the SL score does: Spearman's coefficient; none without an order.
+    pub deploy_rank_correlation: Option<f64>,
     /// 1 when nothing is left to draw, else 0.
     pub exhausted: u8,
 }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::stats::{shares, tie_mass};
 use super::{Mode, Round, Selection, Stats};
 use crate::detection::{AnnotatedImage, Dataset};
-use crate::learning::{LearningError, Pool};
+use crate::learning::{ImageScores, LearningError, Pool, rank_correlation};
 use crate::random::Stream;
 
 /// One strategy's turn.
@@ -26,7 +26,10 @@ impl<'a> Turn<'a> {
         let mut pool = round.pool.clone();
         pool.drawn.clear();
         let (sl_share, al_share) = shares(&round.scores.images);
+        let of = |score: fn(&ImageScores) -> f64| round.scores.images.iter().map(score).collect::<Vec<f64>>();
+        let (oracle, deploy) = (of(|image| image.sl_score), of(|image| image.deploy_score));
         let stats = Stats {
+            deploy_rank_correlation: rank_correlation(&oracle, &deploy),
             round: round.round,
             batch: round.annotated.images.len(),
             sl_share,
