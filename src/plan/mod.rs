@@ -15,6 +15,11 @@ mod wiring;
 
 pub use comparison::{ComparisonError, add_comparison};
 pub use draw::{Format, draw};
-pub use expand::plan;
+pub use expand::{check, plan};
 pub use node::{Node, NodeId, NodeInput, Plan};
 pub use select::UnknownTarget;
+
+#[cfg(test)]
+mod test_support;
+#[cfg(test)]
+mod tests;
