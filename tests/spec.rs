@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use asm_pipe::spec::{self, LoadOptions};
+use proptest::prelude::*;
 
 type Loaded = Result<(spec::Pipeline, spec::Sources), (Vec<spec::Diagnostic>, spec::Sources)>;
 
@@ -11,9 +12,9 @@ fn folder(name: &str) -> PathBuf {
 }
 
 fn files(name: &str) -> Vec<String> {
-    let entries = fs_err::read_dir(folder(name)).unwrap();
+    let entries = fs_err::read_dir(folder(name)).expect("the folder of fixtures");
     let mut files: Vec<String> = entries
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .map(|entry| entry.expect("an entry").file_name().into_string().expect("plain names"))
         .filter(|file| file.ends_with(".yaml"))
         .collect();
     files.sort();
@@ -30,7 +31,7 @@ fn load(folder_name: &str, file: &str, options: &LoadOptions) -> Loaded {
 fn options(text: &str) -> LoadOptions {
     let mut options = LoadOptions::default();
     for line in text.lines().filter_map(|line| line.strip_prefix("#! ")) {
-        match line.split_once(' ').unwrap() {
+        match line.split_once(' ').expect("an option and its value") {
             ("-S", value) => options.overrides.push(value.to_owned()),
             ("--profile", value) => options.profile.push(value.to_owned()),
             ("--params", value) => options.params_files.push(value.into()),
@@ -316,4 +317,29 @@ fn the_mistakes_of_an_experiment_are_all_reported() {
     4 | params: 3
       |         ^
     "##);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn no_text_makes_the_loader_panic(
+        at in any::<proptest::sample::Index>(),
+        length in 0usize..6,
+        insert in prop_oneof!["[ -~]{0,4}", any::<String>(), "[\\[\\]{}:,&*!|>\"'$\n\t -]{0,5}"],
+        over in "[a-z.]{0,9}=?.{0,9}",
+    ) {
+        let valid = include_str!("pipelines/valid/base.yaml");
+        let start = valid.floor_char_boundary(at.index(valid.len()));
+        let end = valid.floor_char_boundary(start + length);
+        let text = format!("{}{insert}{}", &valid[..start], &valid[end..]);
+        let options = LoadOptions { overrides: vec![over], ..LoadOptions::default() };
+        if let Err((diagnostics, sources)) = spec::load_text(&text, &options) {
+            prop_assert!(!diagnostics.is_empty());
+            let drawn = spec::render(&sources, &diagnostics, false);
+            prop_assert!(drawn.contains("error: "), "{drawn}");
+            for diagnostic in &diagnostics {
+                diagnostic.to_json(&sources);
+            }
+        }
+    }
 }

@@ -189,6 +189,7 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(128))]
         #[test]
         fn what_is_written_reads_as_the_same(tree in trees()) {
             let mut sources = Sources::default();

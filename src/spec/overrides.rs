@@ -24,7 +24,7 @@ pub(super) fn apply_override(params: &mut Node, sources: &Sources, file: FileId)
         let parts = paths::parts(given, path);
         let suggestion = paths::suggest_path(given, params);
         diagnostics.extend(
-            set(params, &parts, value, suggestion)
+            set(params, &parts, value, suggestion.as_deref())
                 .err()
                 .map(|diagnostic| *diagnostic),
         );
@@ -48,7 +48,7 @@ fn is_open(node: &Node) -> bool {
     }
 }
 
-fn set(params: &mut Node, parts: &[Part], value: Node, suggestion: Option<String>) -> Result<(), Box<Diagnostic>> {
+fn set(params: &mut Node, parts: &[Part], value: Node, suggestion: Option<&str>) -> Result<(), Box<Diagnostic>> {
     let mut node = params;
     for (depth, part) in parts.iter().enumerate() {
         let missing = |message: String| Box::new(Diagnostic::error(part.span, message));
@@ -69,7 +69,7 @@ fn set(params: &mut Node, parts: &[Part], value: Node, suggestion: Option<String
                     format!("`{above}` has {names}")
                 };
                 &mut entry
-                    .ok_or_else(|| Box::new(unknown().did_you_mean(suggestion.clone()).note(known)))?
+                    .ok_or_else(|| Box::new(unknown().did_you_mean(suggestion.map(str::to_owned)).note(known)))?
                     .1
             }
             Value::Sequence(items) => {

@@ -7,7 +7,6 @@ use super::{Diagnostic, FileId, Severity, Sources, Span};
 
 /// Draws every diagnostic, in the order given, with an empty line between them. Ends with a newline unless empty.
 pub fn render(sources: &Sources, diagnostics: &[Diagnostic], color: bool) -> String {
-    // Links to files need absolute paths, and names such as `-S` are no files.
     let renderer = if color { Renderer::styled() } else { Renderer::plain() }.decor_style(DecorStyle::Ascii);
     let mut drawn = String::new();
     for diagnostic in diagnostics {

@@ -2,12 +2,13 @@
 //!
 //! A text that is nothing but one `${...}` takes the whole value, with the place where that was written. Inside of
 //! other text a number, a truth value or text is written out. Params may refer to params; a cycle is a mistake.
-//! `${name}` is the pipeline's name. `${round}` stays until the round is known: see [`StageSpec::with_for_round`].
+//! `${name}` is the pipeline's name. `${round}` stays until the round is known: see `each_round`.
 
 use std::collections::BTreeSet;
 
+use super::each_round::escaped;
 use super::interpolate::{Piece, escape, pieces};
-use super::{Diagnostic, Node, Sources, Span, StageSpec, Value, merge, paths};
+use super::{Diagnostic, Node, Sources, Span, Value, merge, paths};
 
 /// How far one value may lead to another, and how much all of them may hold: mistakes, not pipelines, reach it.
 const MAX_STEPS: usize = 32;
@@ -281,49 +282,7 @@ fn scalar_text(node: &Node) -> Option<String> {
     }
 }
 
-/// Every text in the tree changed.
-pub(super) fn map_texts(node: Node, change: &dyn Fn(String) -> Value) -> Node {
-    node.map(|value| match value {
-        Value::String(text) => change(text),
-        Value::Sequence(items) => Value::Sequence(items.into_iter().map(|item| map_texts(item, change)).collect()),
-        Value::Mapping(entries) => Value::Mapping(
-            entries
-                .into_iter()
-                .map(|(key, value)| (key, map_texts(value, change)))
-                .collect(),
-        ),
-        other => other,
-    })
-}
-
-/// Made to be read once more.
-pub(super) fn escaped(node: Node) -> Node {
-    map_texts(node, &|text| Value::String(escape(&text)))
-}
-
-impl StageSpec {
-    /// The params of a stage of the rounds in one of them, counted from 1. Stages outside of the rounds have `with`.
-    pub fn with_for_round(&self, round: u32) -> Node {
-        map_texts(self.with.clone(), &|text| {
-            if text == "${round}" {
-                return Value::Integer(i64::from(round));
-            }
-            // What is not well-formed was found when the pipeline was checked.
-            let pieces = pieces(&text).unwrap_or_else(|_| vec![Piece::Text(text)]);
-            Value::String(pieces.into_iter().map(|piece| in_round(piece, round)).collect())
-        })
-    }
-}
-
-fn in_round(piece: Piece, round: u32) -> String {
-    match piece {
-        Piece::Text(text) => text,
-        Piece::Reference(path) if path == "round" => round.to_string(),
-        Piece::Reference(path) => format!("${{{path}}}"),
-    }
-}
-
-/// A text and where it was used, for values that `${}` brought from elsewhere.
+/// Where a value was used, if `${}` brought it from elsewhere.
 pub(super) fn brought_from_elsewhere(used: &Node, found: &Node) -> Option<Span> {
     let inside = found.span.file == used.span.file && (used.span.start..=used.span.end).contains(&found.span.start);
     (!inside).then_some(used.span)
@@ -332,7 +291,7 @@ pub(super) fn brought_from_elsewhere(used: &Node, found: &Node) -> Option<Span> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::spec::{Located, parse};
+    use crate::spec::parse;
 
     /// Resolves the first text with the second as params.
     fn resolved(node: &str, params: &str, reading: Reading) -> Result<Node, Vec<String>> {
@@ -416,27 +375,6 @@ mod tests {
         }
         let said = resolved("k: \"${a29}\"", &params, Reading::Once).unwrap_err();
         assert!(said[0].ends_with("the params unfold to too much"), "{said:?}");
-    }
-
-    #[test]
-    fn a_round_is_filled_in_later_and_escapes_survive_until_then() {
-        let with = "{round: \"${round}\", note: \"r${round} of ${name} $${round}\", p: \"${p}\"}";
-        let with = resolved(with, "p: \"$${round}\"", Reading::EachRound).unwrap();
-        let located = |text: &str| Located {
-            value: text.to_owned(),
-            span: with.span,
-        };
-        let stage = StageSpec {
-            name: located("a"),
-            doc: None,
-            uses: located("b"),
-            inputs: Vec::new(),
-            with,
-        };
-        assert_eq!(
-            stage.with_for_round(3).to_json(),
-            serde_json::json!({"round": 3, "note": "r3 of topk ${round}", "p": "${round}"})
-        );
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The resolved pipeline as a document again: what `extends`, profiles, overrides and `${}` came to.
 
-use super::{Located, Node, Pipeline, Rounds, Span, StageSpec, Value, emit, resolve};
+use super::each_round::escaped;
+use super::{Located, Node, Pipeline, Rounds, Span, StageSpec, Value, emit};
 
 impl Pipeline {
     /// The pipeline as YAML. Reading it gives the same pipeline.
@@ -18,7 +19,7 @@ impl Pipeline {
         let mut entries = vec![writer.text("name", &self.name.value)];
         entries.extend(self.description.as_ref().map(|text| writer.text("description", text)));
         if !self.params.entries().is_empty() {
-            entries.push(writer.entry("params", resolve::escaped(self.params.clone()).value));
+            entries.push(writer.entry("params", escaped(self.params.clone()).value));
         }
         let stages = |stages: &[StageSpec], again: bool| -> Value {
             Value::Mapping(
@@ -90,7 +91,7 @@ impl Writer {
             let with = if again {
                 stage.with.clone()
             } else {
-                resolve::escaped(stage.with.clone())
+                escaped(stage.with.clone())
             };
             fields.push(self.entry("with", with.value));
         }

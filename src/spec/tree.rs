@@ -47,6 +47,11 @@ pub enum Value {
 }
 
 impl<T> Located<T> {
+    /// A thing at its place.
+    pub fn new(value: T, span: Span) -> Located<T> {
+        Located { value, span }
+    }
+
     /// The same place with another value.
     pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Located<U> {
         Located {
