@@ -5,8 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ports::{input, output};
 use crate::artifact::{read_dataset, write_dataset, write_json};
-use crate::learning::strategies::Stats;
-use crate::learning::{Prices, SplitOrder, SplitSizes, split};
+use crate::learning::{Prices, SplitOrder, SplitSizes, Stats, split};
 use crate::stage::{Job, KindInfo, Outcome, Reporter, Stage, StageError, params_schema};
 
 /// The stage kind.
