@@ -7,7 +7,7 @@ mod shapes;
 
 use std::sync::Arc;
 
-use crate::stage::{Job, OutputPort, Stage, StageError};
+use crate::stage::{Job, Stage, StageError};
 
 /// THE list: every stage kind that runs in this process.
 #[must_use]
@@ -21,14 +21,6 @@ fn pool(job: &Job) -> Result<rayon::ThreadPool, StageError> {
     builder
         .build()
         .map_err(|e| StageError::new(format!("cannot start threads: {e}")))
-}
-
-fn output(name: &str, artifact: &str, doc: &str) -> OutputPort {
-    OutputPort {
-        name: name.to_owned(),
-        artifact: artifact.to_owned(),
-        doc: doc.to_owned(),
-    }
 }
 
 #[cfg(test)]

@@ -9,10 +9,12 @@ use rayon::prelude::*;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{output, pool};
+use super::pool;
 use crate::artifact::{write_dataset, write_json};
 use crate::detection::voc::{self, OnProblem, VocDataset, VocError, VocOptions, VocProblem};
-use crate::stage::{ExternalInput, Job, KindInfo, Outcome, Progress, Reporter, Stage, StageError, params_schema};
+use crate::stage::{
+    ExternalInput, Job, KindInfo, Outcome, OutputPort, Progress, Reporter, Stage, StageError, params_schema,
+};
 
 /// The stage kind.
 pub(super) struct ParseVoc;
@@ -108,6 +110,11 @@ fn yes() -> bool {
 
 impl Stage for ParseVoc {
     fn info(&self) -> KindInfo {
+        let output = |name: &str, artifact: &str, doc: &str| OutputPort {
+            name: name.to_owned(),
+            artifact: artifact.to_owned(),
+            doc: doc.to_owned(),
+        };
         KindInfo {
             name: "parse-voc".to_owned(),
             version: 1,

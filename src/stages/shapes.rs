@@ -5,11 +5,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{output, pool};
+use super::pool;
 use crate::artifact::write_dataset;
 use crate::detection::Dataset;
 use crate::detection::shapes::{ShapesOptions, write_images};
-use crate::stage::{Job, KindInfo, Outcome, Progress, Reporter, Stage, StageError, params_schema};
+use crate::stage::{Job, KindInfo, Outcome, OutputPort, Progress, Reporter, Stage, StageError, params_schema};
 
 /// The stage kind.
 pub(super) struct Shapes;
@@ -54,6 +54,11 @@ impl Default for Params {
 
 impl Stage for Shapes {
     fn info(&self) -> KindInfo {
+        let output = |name: &str, artifact: &str, doc: &str| OutputPort {
+            name: name.to_owned(),
+            artifact: artifact.to_owned(),
+            doc: doc.to_owned(),
+        };
         KindInfo {
             name: "shapes".to_owned(),
             version: 1,
