@@ -12,10 +12,10 @@ use super::terminal::Format;
 /// the content of its inputs; a stage whose key is there is not run again. Try `asm-pipe run pipelines/topk_v3.yaml`.
 #[derive(Debug, Parser)]
 #[command(name = "asm-pipe", version, max_term_width = 100, after_help = EXIT_CODES)]
-pub struct Arguments {
+pub(super) struct Arguments {
     /// What to do.
     #[command(subcommand)]
-    pub command: Command,
+    pub(super) command: Command,
 }
 
 const EXIT_CODES: &str = "Exit codes: 0 done, 1 a stage failed, 2 the command line is wrong, 3 the pipeline or a file is wrong, \
@@ -23,7 +23,7 @@ const EXIT_CODES: &str = "Exit codes: 0 done, 1 a stage failed, 2 the command li
 
 /// The subcommands.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(super) enum Command {
     /// Run pipelines: what the store has is taken from it, the rest is made, results are written.
     Run(Run),
     /// Show what would run and why. Nothing is touched.
@@ -48,112 +48,112 @@ pub enum Command {
 
 /// Which pipelines, and how they are changed.
 #[derive(Debug, Args)]
-pub struct PipelineArguments {
+pub(super) struct PipelineArguments {
     /// Pipeline files, or one experiment file that names some.
     #[arg(required = true, value_name = "FILE")]
-    pub pipelines: Vec<PathBuf>,
+    pub(super) pipelines: Vec<PathBuf>,
     /// Set a param: `-S merge.certain=0.7`. The value is read as YAML. Repeat for more.
     #[arg(short = 'S', long = "set", value_name = "PATH=VALUE")]
-    pub set: Vec<String>,
+    pub(super) set: Vec<String>,
     /// Apply a profile of the pipeline, such as `quick` or `bccd`. Repeat to apply several in this order.
     #[arg(long, value_name = "NAME")]
-    pub profile: Vec<String>,
+    pub(super) profile: Vec<String>,
     /// Set params from a YAML file that holds a mapping of them.
     #[arg(long, value_name = "FILE")]
-    pub params: Vec<PathBuf>,
+    pub(super) params: Vec<PathBuf>,
 }
 
 /// Which part of the plan.
 #[derive(Debug, Args)]
-pub struct TargetArguments {
+pub(super) struct TargetArguments {
     /// Only this stage and what it needs: `initial`, `round-2.merge`, or `merge` for all rounds. Repeat for more.
     #[arg(long, value_name = "STAGE")]
-    pub target: Vec<String>,
+    pub(super) target: Vec<String>,
 }
 
 /// Where things are kept.
 #[derive(Debug, Args)]
-pub struct StoreArguments {
+pub(super) struct StoreArguments {
     /// Where outputs are kept.
     #[arg(long, value_name = "DIR", default_value = ".asm-pipe", env = "ASM_PIPE_STORE")]
-    pub store: PathBuf,
+    pub(super) store: PathBuf,
 }
 
 /// How to answer.
 #[derive(Debug, Args)]
-pub struct OutputArguments {
+pub(super) struct OutputArguments {
     /// How to answer.
     #[arg(long, value_enum, default_value_t)]
-    pub format: Format,
+    pub(super) format: Format,
 }
 
 /// `asm-pipe run`.
 #[derive(Debug, Args)]
-pub struct Run {
+pub(super) struct Run {
     #[command(flatten)]
-    pub pipelines: PipelineArguments,
+    pub(super) pipelines: PipelineArguments,
     #[command(flatten)]
-    pub target: TargetArguments,
+    pub(super) target: TargetArguments,
     #[command(flatten)]
-    pub store: StoreArguments,
+    pub(super) store: StoreArguments,
     /// How many stages may run at once.
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    pub jobs: Option<u32>,
+    pub(super) jobs: Option<u32>,
     /// Processor cores that stages may use together; all by default. Training uses them all, so results can depend on it.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    pub cpus: Option<u32>,
+    pub(super) cpus: Option<u32>,
     /// Memory that stages may use together, in MiB; what is free by default.
     #[arg(long, value_name = "MIB")]
-    pub memory: Option<u64>,
+    pub(super) memory: Option<u64>,
     /// When a stage fails, go on with those that do not need it.
     #[arg(short, long)]
-    pub keep_going: bool,
+    pub(super) keep_going: bool,
     /// Run this stage even if it is cached. Repeat for more.
     #[arg(long, value_name = "STAGE")]
-    pub force: Vec<String>,
+    pub(super) force: Vec<String>,
     /// Where tables, charts and the page are written.
     #[arg(long, value_name = "DIR", default_value = "results")]
-    pub results: PathBuf,
+    pub(super) results: PathBuf,
     /// Say only what failed.
     #[arg(short, long)]
-    pub quiet: bool,
+    pub(super) quiet: bool,
     #[command(flatten)]
-    pub output: OutputArguments,
+    pub(super) output: OutputArguments,
 }
 
 /// `asm-pipe plan`.
 #[derive(Debug, Args)]
-pub struct Plan {
+pub(super) struct Plan {
     #[command(flatten)]
-    pub pipelines: PipelineArguments,
+    pub(super) pipelines: PipelineArguments,
     #[command(flatten)]
-    pub target: TargetArguments,
+    pub(super) target: TargetArguments,
     #[command(flatten)]
-    pub store: StoreArguments,
+    pub(super) store: StoreArguments,
     #[command(flatten)]
-    pub output: OutputArguments,
+    pub(super) output: OutputArguments,
 }
 
 /// `asm-pipe graph`.
 #[derive(Debug, Args)]
-pub struct Graph {
+pub(super) struct Graph {
     #[command(flatten)]
-    pub pipelines: PipelineArguments,
+    pub(super) pipelines: PipelineArguments,
     #[command(flatten)]
-    pub target: TargetArguments,
+    pub(super) target: TargetArguments,
     #[command(flatten)]
-    pub store: StoreArguments,
+    pub(super) store: StoreArguments,
     /// How to draw.
     #[arg(long, value_enum, default_value_t)]
-    pub format: GraphFormat,
+    pub(super) format: GraphFormat,
     /// Draw every round instead of one for all.
     #[arg(long)]
-    pub expand: bool,
+    pub(super) expand: bool,
 }
 
 /// How a graph is drawn.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum GraphFormat {
+pub(super) enum GraphFormat {
     /// Text for a terminal.
     #[default]
     Ascii,
@@ -167,123 +167,132 @@ pub enum GraphFormat {
 
 /// `asm-pipe params`.
 #[derive(Debug, Args)]
-pub struct Params {
+pub(super) struct Params {
     #[command(flatten)]
-    pub pipelines: PipelineArguments,
+    pub(super) pipelines: PipelineArguments,
     #[command(flatten)]
-    pub output: OutputArguments,
+    pub(super) output: OutputArguments,
 }
 
 /// `asm-pipe report`.
 #[derive(Debug, Args)]
-pub struct Report {
+pub(super) struct Report {
     #[command(flatten)]
-    pub pipelines: PipelineArguments,
+    pub(super) pipelines: PipelineArguments,
     #[command(flatten)]
-    pub store: StoreArguments,
+    pub(super) store: StoreArguments,
     /// Where tables, charts and the page are written.
     #[arg(long, value_name = "DIR", default_value = "results")]
-    pub results: PathBuf,
+    pub(super) results: PathBuf,
     #[command(flatten)]
-    pub output: OutputArguments,
+    pub(super) output: OutputArguments,
 }
 
 /// `asm-pipe status`.
 #[derive(Debug, Args)]
-pub struct Status {
+pub(super) struct Status {
     /// The run to show; the newest by default.
-    pub run: Option<String>,
+    pub(super) run: Option<String>,
     /// List the runs instead of one run's stages.
     #[arg(long)]
-    pub all: bool,
+    pub(super) all: bool,
     #[command(flatten)]
-    pub store: StoreArguments,
+    pub(super) store: StoreArguments,
     #[command(flatten)]
-    pub output: OutputArguments,
+    pub(super) output: OutputArguments,
 }
 
 /// `asm-pipe stages`.
 #[derive(Debug, Args)]
-pub struct Stages {
+pub(super) struct Stages {
     /// The kind to explain: its params with defaults, its inputs and outputs.
-    pub kind: Option<String>,
+    pub(super) kind: Option<String>,
     #[command(flatten)]
-    pub store: StoreArguments,
+    pub(super) store: StoreArguments,
     #[command(flatten)]
-    pub output: OutputArguments,
+    pub(super) output: OutputArguments,
 }
 
 /// `asm-pipe score`.
 #[derive(Debug, Args)]
-pub struct Score {
+pub(super) struct Score {
     /// Ground truth in COCO's format: `images`, `annotations`, `categories`.
     #[arg(long, value_name = "COCO.json")]
-    pub ground_truth: PathBuf,
+    pub(super) ground_truth: PathBuf,
     /// Detections in COCO's results format: a list of `image_id`, `category_id`, `bbox` (xywh), `score`.
     #[arg(long, value_name = "RESULTS.json")]
-    pub detections: PathBuf,
+    pub(super) detections: PathBuf,
     /// The rules to score by.
     #[arg(long, default_value = "coco", value_name = "coco|voc07|voc10|detectron2-voc07")]
-    pub protocol: String,
+    pub(super) protocol: String,
     #[command(flatten)]
-    pub output: OutputArguments,
+    pub(super) output: OutputArguments,
 }
 
 /// `asm-pipe exec`.
 #[derive(Debug, Args)]
-pub struct Exec {
+pub(super) struct Exec {
     /// The stage kind; `asm-pipe stages` lists them.
-    pub kind: String,
+    pub(super) kind: String,
     /// An input: the port's name and a file or folder. Repeat for more; for a port that takes many, in the order given,
     /// or as `NAME:LABEL=PATH`.
     #[arg(long = "in", value_name = "NAME=PATH")]
-    pub inputs: Vec<String>,
+    pub(super) inputs: Vec<String>,
     /// A param: `--set certain=0.7`. The value is read as YAML. Repeat for more.
     #[arg(short = 'S', long = "set", value_name = "PATH=VALUE")]
-    pub set: Vec<String>,
+    pub(super) set: Vec<String>,
     /// Where the outputs are written, each under its name. It must not exist or be empty.
     #[arg(long, value_name = "DIR")]
-    pub out: PathBuf,
+    pub(super) out: PathBuf,
     /// Processor cores to use; all by default.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    pub cpus: Option<u32>,
+    pub(super) cpus: Option<u32>,
     #[command(flatten)]
-    pub store: StoreArguments,
+    pub(super) store: StoreArguments,
     #[command(flatten)]
-    pub output: OutputArguments,
+    pub(super) output: OutputArguments,
 }
 
 /// `asm-pipe data`.
 #[derive(Debug, Args)]
-pub struct Data {
+pub(super) struct Data {
     /// What to do.
     #[command(subcommand)]
-    pub command: DataCommand,
+    pub(super) command: DataCommand,
 }
 
 /// The subcommands of `data`.
 #[derive(Debug, Subcommand)]
-pub enum DataCommand {
+pub(super) enum DataCommand {
     /// Write the embedded dataset as an ordinary VOC folder.
     Shapes(DataShapes),
 }
 
 /// `asm-pipe data shapes`.
 #[derive(Debug, Args)]
-pub struct DataShapes {
+pub(super) struct DataShapes {
     /// Where to write `Annotations`, `JPEGImages` and `ImageSets`. It must not exist or be empty.
-    pub folder: PathBuf,
-    /// A param of the kind `shapes`, such as `-S train=200`. Repeat for more.
-    #[arg(short = 'S', long = "set", value_name = "PATH=VALUE")]
-    pub set: Vec<String>,
+    pub(super) folder: PathBuf,
+    /// Scenes of the set `trainval`.
+    #[arg(long, value_name = "N", default_value_t = 400)]
+    pub(super) train: usize,
+    /// Scenes of the set `test`.
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    pub(super) test: usize,
+    /// Side of a square scene in pixels.
+    #[arg(long, value_name = "PIXELS", default_value_t = 128)]
+    pub(super) size: u32,
+    /// Seed of all that is drawn.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(super) seed: u64,
     #[command(flatten)]
-    pub output: OutputArguments,
+    pub(super) output: OutputArguments,
 }
 
 impl Command {
     /// The format that failures are told in.
     #[must_use]
-    pub fn format(&self) -> Format {
+    pub(super) fn format(&self) -> Format {
         match self {
             Self::Run(a) => a.output.format,
             Self::Plan(a) => a.output.format,

@@ -1,6 +1,7 @@
 //! The command line: one file a subcommand. The only module that prints. Knows no algorithm.
 
 mod arguments;
+mod data;
 mod exec;
 mod failure;
 mod graph;
@@ -21,8 +22,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-pub use arguments::Arguments;
-use arguments::Command;
+use arguments::{Arguments, Command};
 pub use failure::{Failure, FailureKind};
 
 /// Reads the arguments, does what they say, prints a failure once, gives the exit code.
@@ -40,7 +40,7 @@ pub fn main() -> ExitCode {
         Command::Stages(arguments) => stages::stages(arguments),
         Command::Score(arguments) => score::score(arguments),
         Command::Exec(arguments) => exec::exec(arguments),
-        Command::Data(_) => Err(Failure::usage("not yet")),
+        Command::Data(arguments) => data::data(arguments),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

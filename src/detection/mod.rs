@@ -1,6 +1,7 @@
 //! Boxes, annotations, detections, datasets and metrics: plain data and functions on it.
 //!
-//! Knows nothing of files' places, tables, stages or runs. Boxes are `xyxy` in continuous pixels, counted from 0.
+//! Knows nothing of tables, stages or runs; only `voc` and `shapes` read and write files, where they are told to. Boxes are
+//! `xyxy` in continuous pixels, counted from 0.
 
 mod annotation;
 mod boxes;

@@ -67,8 +67,8 @@ struct Selection {
 /// What `parse-voc` writes about what it left out.
 #[derive(Deserialize)]
 struct Skipped {
-    images: u32,
-    boxes: u32,
+    skipped_images: u32,
+    skipped_boxes: u32,
 }
 
 impl Stage for Tables {
@@ -122,8 +122,8 @@ fn rows(job: &Job, params: &Params) -> Result<Vec<RoundRow>, StageError> {
     let mut rows = vec![row(start.clone(), &initial, initial_validation.as_ref(), &initial_cost, &initial_selection)];
     for input in job.inputs("skipped") {
         let skipped: Skipped = read_json(&input.path)?;
-        rows[0].skipped_images += skipped.images;
-        rows[0].skipped_boxes += skipped.boxes;
+        rows[0].skipped_images += skipped.skipped_images;
+        rows[0].skipped_boxes += skipped.skipped_boxes;
     }
     let mut values = Vec::new();
     for (round, evaluation) in &evaluations {

@@ -26,6 +26,9 @@ const LEAST_VISIBLE: f64 = 0.3;
 /// Less than this: it is annotated as difficult.
 const EASILY_VISIBLE: f64 = 0.5;
 
+/// So little contrast to the background makes an object difficult, too.
+const HARDLY_DISTINCT: f32 = 0.25;
+
 /// A drawn image.
 #[derive(Clone, Debug)]
 pub struct Scene {
@@ -281,7 +284,7 @@ fn annotate(canvas: &Canvas, number: u8, object: &Object) -> Option<Annotation> 
     Some(Annotation {
         bounds: visible.bounds,
         label: object.class as u32,
-        difficult: share < EASILY_VISIBLE || object.contrast < 0.2,
+        difficult: share < EASILY_VISIBLE || object.contrast < HARDLY_DISTINCT,
         truncated: object.painted.inside < object.painted.area,
         source: Source::Human,
         score: None,
@@ -307,7 +310,7 @@ mod tests {
         let more = ShapesOptions {
             train: 9,
             test: 9,
-            ..options.clone()
+            ..options
         };
         assert_eq!(first, draw(&more, Part::Train, 3));
         assert_ne!(first, draw(&options, Part::Train, 4));

@@ -71,8 +71,8 @@ impl Difficulty {
             Self::Hard => Setting {
                 objects: (4, 8),
                 radius: (7.5, 19.0),
-                apart: 0.72,
-                contrast: 0.28,
+                apart: 0.6,
+                contrast: 0.22,
                 rare: 1.8,
                 strangers: 2,
                 behind: 9,

@@ -13,13 +13,16 @@ pub(super) type Position = (u32, u32);
 /// What went wrong where in the text.
 pub(super) type Found = (Position, VocFault);
 
+/// Width and height, with their place.
+type WrittenSize = ((u32, u32), Position);
+
 /// An annotation file.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Written {
     /// `filename`, with its place.
     pub(super) filename: Option<(String, Position)>,
     /// `size`, unless it is missing or zero, as some tools leave it.
-    pub(super) size: Option<((u32, u32), Position)>,
+    pub(super) size: Option<WrittenSize>,
     /// The objects that are well formed.
     pub(super) objects: Vec<WrittenObject>,
     /// What is wrong with the others.
@@ -86,7 +89,7 @@ pub(super) fn parse(text: &str) -> Result<Written, Found> {
     Ok(written)
 }
 
-fn size(root: Node<'_, '_>) -> Result<Option<((u32, u32), Position)>, Found> {
+fn size(root: Node<'_, '_>) -> Result<Option<WrittenSize>, Found> {
     let Some(node) = child(root, "size") else {
         return Ok(None);
     };

@@ -48,7 +48,10 @@ fn same_folder(one: &Path, other: &Path) -> bool {
 }
 
 /// The image ids of a set, each with its line, and the lines that are no ids.
-pub(super) fn list(root: &Path, set: &str) -> Result<(Vec<(String, u32)>, Vec<VocProblem>), VocProblem> {
+pub(super) type Listed = (Vec<(String, u32)>, Vec<VocProblem>);
+
+/// Reads a set.
+pub(super) fn list(root: &Path, set: &str) -> Result<Listed, VocProblem> {
     let file = Path::new(SETS).join(format!("{set}.txt"));
     let path = root.join(&file);
     if !is_plain_name(set) {
