@@ -1,6 +1,6 @@
 //! Makes nodes of checked pipelines: rounds unrolled, the same work once.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 
 use super::check::{self, METRICS, UNTIL};
@@ -10,10 +10,20 @@ use super::{Node, NodeId, NodeInput, Plan};
 use crate::spec::{Diagnostic, Pipeline, sort_diagnostics};
 use crate::stage::{KindInfo, Registry};
 
+/// What is wrong with one pipeline, in the order of the text; nothing if it can be planned.
+///
+/// For pipelines that were loaded one by one: each has sources of its own, and its mistakes point into those.
+#[must_use]
+pub fn check(pipeline: &Pipeline, registry: &Registry) -> Vec<Diagnostic> {
+    let mut found = check::draft(pipeline, registry).err().unwrap_or_default();
+    sort_diagnostics(&mut found);
+    found
+}
+
 /// Plans pipelines as one graph.
 ///
 /// # Errors
-/// Everything that is wrong with them, in the order of the text.
+/// Everything that is wrong with them, in the order of the text when all have the same sources (see [`check`]).
 pub fn plan(pipelines: &[Pipeline], registry: &Registry) -> Result<Plan, Vec<Diagnostic>> {
     let mut diagnostics = same_names(pipelines);
     let mut drafts = Vec::new();
@@ -37,20 +47,18 @@ pub fn plan(pipelines: &[Pipeline], registry: &Registry) -> Result<Plan, Vec<Dia
     Ok(expansion.plan)
 }
 
+/// Without a place: the two names may stand in texts of different sources.
 fn same_names(pipelines: &[Pipeline]) -> Vec<Diagnostic> {
-    let mut first = BTreeMap::new();
-    let mut found = Vec::new();
-    for Pipeline { name, .. } in pipelines {
-        if let Some(before) = first.insert(&name.value, name.span) {
-            let twice = Diagnostic::error(name.span, format!("two of the pipelines are called `{}`", name.value));
-            found.push(
-                twice
-                    .context(before, "the first is here")
-                    .help("give one of them another `name:`"),
-            );
-        }
-    }
-    found
+    let mut seen = BTreeSet::new();
+    let twice = pipelines
+        .iter()
+        .map(|pipeline| &pipeline.name.value)
+        .filter(|name| !seen.insert(*name));
+    let said = |name: &String| {
+        Diagnostic::error(None, format!("two of the pipelines are called `{name}`"))
+            .help("give one of them another `name:`")
+    };
+    twice.map(said).collect()
 }
 
 /// What makes two nodes the same work.

@@ -5,6 +5,7 @@
 mod check;
 mod comparison;
 mod draft;
+mod draw;
 mod expand;
 mod graph;
 mod node;
@@ -13,6 +14,12 @@ mod select;
 mod wiring;
 
 pub use comparison::{ComparisonError, add_comparison};
-pub use expand::plan;
+pub use draw::{Format, draw};
+pub use expand::{check, plan};
 pub use node::{Node, NodeId, NodeInput, Plan};
 pub use select::UnknownTarget;
+
+#[cfg(test)]
+mod test_support;
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,13 @@
 //! YAML text to a checked pipeline. Knows no stage kind, and no file but those it is given to read.
 
+mod apply_profiles;
+mod check;
 mod diagnostic;
+mod documents;
+mod emit;
+mod experiment;
 mod interpolate;
+mod load;
 mod locate;
 mod merge;
 mod overrides;
@@ -12,9 +18,14 @@ mod render;
 mod resolve;
 mod source;
 mod suggest;
+mod to_yaml;
 mod tree;
 
 pub use diagnostic::{Diagnostic, Severity, sort_diagnostics};
+pub use documents::is_experiment;
+pub use emit::emit;
+pub use experiment::{Experiment, load_experiment};
+pub use load::{LoadOptions, ReadText, load, load_text};
 pub use locate::{Found, Step, locate, steps};
 pub use parse::parse;
 pub use pipeline::{Carry, InputSpec, Pipeline, Rounds, StageSpec, Until};

@@ -22,9 +22,12 @@ pub(super) fn apply_override(params: &mut Node, sources: &Sources, file: FileId)
     if let Some(value) = value {
         let given = sources.slice(path);
         let parts = paths::parts(given, path);
-        if let Err(diagnostic) = set(params, &parts, value) {
-            diagnostics.push(suggest(*diagnostic, given, params));
-        }
+        let suggestion = paths::suggest_path(given, params);
+        diagnostics.extend(
+            set(params, &parts, value, suggestion)
+                .err()
+                .map(|diagnostic| *diagnostic),
+        );
     }
     diagnostics
 }
@@ -36,10 +39,6 @@ pub(super) fn apply_params(params: &mut Node, over: Node) -> Vec<Diagnostic> {
     diagnostics
 }
 
-fn suggest(diagnostic: Diagnostic, given: &str, params: &Node) -> Diagnostic {
-    diagnostic.did_you_mean(paths::suggest_path(given, params))
-}
-
 /// A param below which any name may be used.
 fn is_open(node: &Node) -> bool {
     match &node.value {
@@ -49,7 +48,7 @@ fn is_open(node: &Node) -> bool {
     }
 }
 
-fn set(params: &mut Node, parts: &[Part], value: Node) -> Result<(), Box<Diagnostic>> {
+fn set(params: &mut Node, parts: &[Part], value: Node, suggestion: Option<String>) -> Result<(), Box<Diagnostic>> {
     let mut node = params;
     for (depth, part) in parts.iter().enumerate() {
         let missing = |message: String| Box::new(Diagnostic::error(part.span, message));
@@ -69,7 +68,9 @@ fn set(params: &mut Node, parts: &[Part], value: Node) -> Result<(), Box<Diagnos
                 } else {
                     format!("`{above}` has {names}")
                 };
-                &mut entry.ok_or_else(|| Box::new(unknown().note(known)))?.1
+                &mut entry
+                    .ok_or_else(|| Box::new(unknown().did_you_mean(suggestion.clone()).note(known)))?
+                    .1
             }
             Value::Sequence(items) => {
                 let count = items.len();
@@ -196,7 +197,7 @@ mod tests {
         );
         assert_eq!(
             overridden("seed.x=1").unwrap_err(),
-            "x: `seed` is the number `0`: nothing is below it; did you mean `seed`?"
+            "x: `seed` is the number `0`: nothing is below it; "
         );
         assert_eq!(
             overridden("sizes.2=1").unwrap_err(),

@@ -1,0 +1,35 @@
+//! What things may be called.
+
+use crate::spec::{Diagnostic, Located};
+
+/// Says what is wrong with a name. Names become parts of node names, files and references, so they are plain.
+pub(in crate::spec) fn check_name(
+    what: &str,
+    name: &Located<String>,
+    reserved: &[&str],
+    diagnostics: &mut Vec<Diagnostic>,
+) {
+    if reserved.contains(&name.value.as_str()) {
+        let message = format!("`{}` is reserved and cannot be {what}", name.value);
+        diagnostics.push(Diagnostic::error(name.span, message));
+    } else if !is_name(&name.value) {
+        let plain = plain(&name.value);
+        diagnostics.push(
+            Diagnostic::error(name.span, format!("`{}` cannot be {what}", name.value))
+                .note("names are small letters, digits, `_` and `-`, and begin with a letter")
+                .did_you_mean(Some(plain).filter(|plain| is_name(plain))),
+        );
+    }
+}
+
+/// Small letters, digits, `_` and `-`, beginning with a letter.
+pub(super) fn is_name(name: &str) -> bool {
+    name.starts_with(|first: char| first.is_ascii_lowercase())
+        && name
+            .chars()
+            .all(|letter| matches!(letter, 'a'..='z' | '0'..='9' | '_' | '-'))
+}
+
+fn plain(name: &str) -> String {
+    name.to_lowercase().replace([' ', '.', '/'], "_")
+}
