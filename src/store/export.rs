@@ -27,11 +27,12 @@ impl Store {
     /// # Errors
     /// When the object is not good, or the destination cannot be written. A file does not replace a folder.
     pub fn export(&self, output: &Output, destination: &Path) -> Result<(), StoreError> {
-        self.told(if output.folder {
-            self.export_folder(output, destination)
+        let export = if output.folder {
+            Self::export_folder
         } else {
-            self.export_file(output, destination)
-        })
+            Self::export_file
+        };
+        self.told_of(destination, export(self, output, destination))
     }
 
     fn export_file(&self, output: &Output, destination: &Path) -> Result<(), StoreError> {

@@ -5,7 +5,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::fs::Metadata;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,7 +13,8 @@ use std::time::SystemTime;
 use rayon::prelude::*;
 
 use super::stamp::Stamp;
-use super::tree::{self, Entry, Tree, unfit};
+use super::tree::{Entry, Tree, unfit};
+use super::walk::{Found, is_included, list};
 use super::{Digest, Store, StoreError, atomic};
 
 /// Changes this shortly before the reading are not trusted to show in the stamp: two seconds, the coarsest step of
@@ -36,13 +36,6 @@ pub(super) struct Outside {
 
 /// What the index says of the files under one path; the path itself is the empty name.
 type Index = BTreeMap<String, (Stamp, Digest)>;
-
-/// A file found in a folder.
-struct Found {
-    name: String,
-    path: PathBuf,
-    stamp: Stamp,
-}
 
 impl Store {
     /// The digest of a file or folder outside: of a folder the same as that of its files in the store, by names and
@@ -77,7 +70,7 @@ impl Outside {
         };
         let data = fs_err::metadata(&top).map_err(|e| StoreError::io("read", path, e))?;
         let found = if data.is_dir() {
-            list(&top, "", include, &[(&data).into()])?
+            list(&top, include)?
         } else if data.is_file() {
             vec![Found {
                 name: String::new(),
@@ -202,81 +195,6 @@ fn load(path: &Path) -> Index {
     lines.filter_map(parse).collect()
 }
 
-fn is_included(name: &str, include: &[String]) -> bool {
-    include.is_empty() || include.iter().any(|prefix| name.starts_with(prefix.as_str()))
-}
-
-/// Whether a folder, given with its final `/`, can have files in it that count.
-fn may_include(folder: &str, include: &[String]) -> bool {
-    include.is_empty()
-        || include
-            .iter()
-            .any(|prefix| folder.starts_with(prefix.as_str()) || prefix.starts_with(folder))
-}
-
-/// A folder by what it is rather than by where it is, to notice links that lead round in a circle.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Identity(u64, u64);
-
-impl From<&Metadata> for Identity {
-    fn from(data: &Metadata) -> Self {
-        use std::os::unix::fs::MetadataExt;
-        Self(data.dev(), data.ino())
-    }
-}
-
-/// Lists the files of a folder, in no order.
-fn list(folder: &Path, prefix: &str, include: &[String], above: &[Identity]) -> Result<Vec<Found>, StoreError> {
-    let failed = |error| StoreError::io("read", folder, error);
-    let entries: Vec<_> = fs_err::read_dir(folder)
-        .map_err(failed)?
-        .collect::<Result<_, _>>()
-        .map_err(failed)?;
-    let nested = entries.into_par_iter().map(|entry| {
-        let path = entry.path();
-        let file_name = entry.file_name();
-        let kind = entry.file_type().map_err(|e| StoreError::io("read", &path, e))?;
-        // A name that cannot be included need not be fit to be stored either, nor lead anywhere.
-        let lossy = format!("{prefix}{}", file_name.to_string_lossy());
-        let wanted = |is_folder: bool| {
-            if is_folder {
-                may_include(&format!("{lossy}/"), include)
-            } else {
-                is_included(&lossy, include)
-            }
-        };
-        if kind.is_dir() && !wanted(true) || kind.is_file() && !wanted(false) || !wanted(true) && !wanted(false) {
-            return Ok(Vec::new());
-        }
-        let data = match fs_err::metadata(&path) {
-            Ok(data) => data,
-            Err(error) if error.kind() == ErrorKind::NotFound && kind.is_symlink() => {
-                return Err(unfit(&path, "it is a link that leads nowhere"));
-            }
-            Err(error) => return Err(StoreError::io("read", &path, error)),
-        };
-        if !wanted(data.is_dir()) {
-            return Ok(Vec::new());
-        }
-        let name = format!("{prefix}{}", tree::text_name(&path, file_name.to_str())?);
-        if data.is_dir() {
-            let identity = Identity::from(&data);
-            if above.contains(&identity) {
-                return Err(unfit(&path, "it is a link to a folder that it is in"));
-            }
-            let above: Vec<Identity> = above.iter().copied().chain([identity]).collect();
-            return list(&path, &format!("{name}/"), include, &above);
-        }
-        if !data.is_file() {
-            return Err(unfit(&path, "it is neither a file nor a folder"));
-        }
-        let stamp = Stamp::of(&data);
-        Ok(vec![Found { name, path, stamp }])
-    });
-    let nested: Vec<Vec<Found>> = nested.collect::<Result<_, StoreError>>()?;
-    Ok(nested.into_iter().flatten().collect())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -286,6 +204,11 @@ mod tests {
     /// A clock by which all files were written long ago.
     fn later() -> SystemTime {
         SystemTime::now() + Duration::from_secs(10)
+    }
+
+    /// A clock by which all files have only just been written, however slow the machine is.
+    fn earlier() -> SystemTime {
+        SystemTime::UNIX_EPOCH
     }
 
     struct Place {
@@ -357,7 +280,7 @@ mod tests {
 
     #[test]
     fn an_edit_of_the_same_size_and_time_right_after_the_reading_is_noticed() {
-        let place = Place::new(SystemTime::now);
+        let place = Place::new(earlier);
         let path = place.data().join("a.txt");
         let modified = fs_err::metadata(&path).unwrap().modified().unwrap();
         let (digest, _) = place.ask(&[]);
@@ -373,7 +296,7 @@ mod tests {
 
     #[test]
     fn files_that_have_just_changed_are_read_each_time() {
-        let place = Place::new(SystemTime::now);
+        let place = Place::new(earlier);
         assert_eq!(place.ask(&[]).1, 4);
         assert_eq!(place.ask(&[]).1, 4);
     }

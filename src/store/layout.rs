@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use super::external::Outside;
 use super::stamp::{Stamp, Stamps};
-use super::{Digest, StoreError, atomic};
+use super::{Digest, KeyLock, StoreError, atomic};
 
 /// Version of the layout described in the module.
 const FORMAT: u64 = 1;
@@ -39,7 +39,7 @@ impl Store {
     pub fn open(root: &Path) -> Result<Self, StoreError> {
         let store = match Self::open_existing(root)? {
             Some(store) => store,
-            None => Self::create(root)?,
+            None => told(root, root, Self::create(root))?,
         };
         store.sweep();
         Ok(store)
@@ -131,6 +131,18 @@ impl Store {
         self.root.join("scratch").join(key.to_string())
     }
 
+    /// Removes where a stage worked, once it is recorded.
+    ///
+    /// # Errors
+    /// When something there cannot be removed.
+    pub fn clear_scratch(&self, lock: &KeyLock) -> Result<(), StoreError> {
+        let path = self.scratch(lock.key());
+        match fs_err::remove_dir_all(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(StoreError::io("remove", &path, error)),
+            _ => Ok(()),
+        }
+    }
+
     pub(super) fn temporary(&self) -> PathBuf {
         self.root.join("tmp")
     }
@@ -153,18 +165,14 @@ impl Store {
         self.root.join(format!("{folder}/{shard}/{rest}{ending}"))
     }
 
-    /// Puts what the store holds beside the bare news that the disk is full.
+    /// Tells of a full disk as what it is to the user: where, and how much of it the store takes.
     pub(super) fn told<T>(&self, result: Result<T, StoreError>) -> Result<T, StoreError> {
-        result.map_err(|error| match error.path() {
-            Some(path) if error.is_no_space() => StoreError::NoSpace {
-                path: path.to_owned(),
-                held: ["objects", "scratch", "tmp"]
-                    .iter()
-                    .map(|name| held(&self.root.join(name)))
-                    .sum(),
-            },
-            _ => error,
-        })
+        told(&self.root, &self.root, result)
+    }
+
+    /// The same for something that is written outside the store.
+    pub(super) fn told_of<T>(&self, path: &Path, result: Result<T, StoreError>) -> Result<T, StoreError> {
+        told(&self.root, path, result)
     }
 
     /// Removes what processes that were killed have left behind. What cannot be removed is left for the next time.
@@ -188,6 +196,21 @@ impl Store {
             }
         }
     }
+}
+
+fn told<T>(root: &Path, path: &Path, result: Result<T, StoreError>) -> Result<T, StoreError> {
+    result.map_err(|error| {
+        if !error.is_no_space() {
+            return error;
+        }
+        StoreError::NoSpace {
+            path: path.to_owned(),
+            held: ["objects", "scratch", "tmp"]
+                .iter()
+                .map(|name| held(&root.join(name)))
+                .sum(),
+        }
+    })
 }
 
 /// Bytes in the files of a folder. What cannot be read counts as nothing.
@@ -256,6 +279,38 @@ mod tests {
     fn a_place_that_cannot_be_written_is_named() {
         let error = Store::open(Path::new("/proc/asm-pipe-store")).unwrap_err();
         assert!(error.to_string().contains("/proc/asm-pipe-store"), "{error}");
+    }
+
+    #[test]
+    fn a_full_disk_is_told_of_the_place_that_is_full_with_what_the_store_holds() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        fs_err::create_dir_all(store.root().join("objects/ab")).unwrap();
+        fs_err::write(store.root().join("objects/ab/cd"), vec![0; 3 << 20]).unwrap();
+        let full = || StoreError::io("store", Path::new("/elsewhere/input"), rustix::io::Errno::NOSPC);
+        let text = store.told::<()>(Err(full())).unwrap_err().to_string();
+        assert!(
+            text.contains(&store.root().display().to_string()) && text.contains("holds 3.0 MiB"),
+            "{text}"
+        );
+        let text = store
+            .told_of::<()>(Path::new("/out"), Err(full()))
+            .unwrap_err()
+            .to_string();
+        assert!(text.contains("`/out`"), "{text}");
+        let other = StoreError::io("store", Path::new("/x"), rustix::io::Errno::ACCESS);
+        assert!(matches!(store.told::<()>(Err(other)), Err(StoreError::Io { .. })));
+    }
+
+    #[test]
+    fn a_cleared_scratch_is_gone_and_clearing_it_twice_is_no_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let lock = store.lock(&Digest::of_bytes(b"key")).unwrap();
+        fs_err::create_dir_all(store.scratch(lock.key()).join("keep")).unwrap();
+        store.clear_scratch(&lock).unwrap();
+        store.clear_scratch(&lock).unwrap();
+        assert!(!store.scratch(lock.key()).exists());
     }
 
     #[test]

@@ -45,6 +45,7 @@ mod stamp;
 mod tree;
 mod verify;
 mod view;
+mod walk;
 
 pub use difference::Reason;
 pub use digest::Digest;

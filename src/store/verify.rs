@@ -68,7 +68,9 @@ impl Store {
                     found.damaged.push(*digest);
                 }
                 // Not a name that the store gives.
-                (None, None) => self.move_to_damaged(path, &path.file_name().unwrap_or_default().to_string_lossy()),
+                (None, None) => {
+                    self.move_to_damaged(path, &path.file_name().unwrap_or_default().to_string_lossy());
+                }
             }
         }
         let good: Vec<(Digest, Stamp)> = read.into_iter().flatten().collect();
