@@ -1,7 +1,8 @@
 //! RoIAlign (He 2017) over a pyramid: each box becomes a grid of features, sampled from the level that fits its size.
 //!
-//! Equals torchvision's `MultiScaleRoIAlign` with `aligned=false` and two samples a bin in each direction. Sampling is libtorch's
-//! `grid_sampler`, one call a level for the whole batch; its backward runs in a fixed order, so training is repeatable.
+//! Equals torchvision's `MultiScaleRoIAlign` with `aligned=false` and two samples a bin in each direction. A bin is a weighted
+//! sum of a few cells, so the whole batch is one `embedding_bag` over the cells of all levels and images. Its backward adds
+//! up each cell's parts in a fixed order, so training is repeatable.
 
 use tch::{TchError, Tensor};
 
@@ -9,12 +10,9 @@ use crate::boxes::{Row, area};
 use crate::transform::Size;
 
 /// Samples along each side of a bin.
-const SAMPLES: i64 = 2;
-/// A grid coordinate so far outside that the sampler answers 0.
-const OUTSIDE: f32 = -9.0;
-/// Modes of `grid_sampler`.
-const BILINEAR: i64 = 0;
-const ZEROS: i64 = 0;
+const SAMPLES: usize = 2;
+/// `embedding_bag`'s mode that adds.
+const SUM: i64 = 0;
 
 /// Pools boxes from pyramid levels.
 #[derive(Clone, Debug)]
@@ -25,138 +23,134 @@ pub(crate) struct RoiAlign {
     pub(crate) canonical_scale: f64,
 }
 
-/// Where a box is pooled from.
+/// A level's place among the cells of all levels.
 #[derive(Clone, Copy, Debug)]
-struct Place {
-    image: usize,
-    row: Row,
+struct Map {
+    /// The first cell of the first image.
+    start: usize,
+    rows: usize,
+    columns: usize,
+    /// Cells a pixel.
+    scale: f32,
+}
+
+/// Which cells make up each bin.
+#[derive(Debug, Default)]
+struct Bags {
+    cells: Vec<i64>,
+    weights: Vec<f32>,
+    /// Where each bin's cells begin.
+    starts: Vec<i64>,
 }
 
 impl RoiAlign {
     /// `[R, C, output, output]` for the boxes of all images in order. `levels` are `[B, C, H, W]`, the finest first; `sizes` the images'.
     pub(crate) fn forward(&self, levels: &[Tensor], boxes: &[Vec<Row>], sizes: &[Size]) -> Result<Tensor, TchError> {
-        let scales = scales(levels, sizes)?;
-        let mut places: Vec<Vec<Place>> = vec![Vec::new(); levels.len()];
-        let mut order = Vec::new();
-        for (image, rows) in boxes.iter().enumerate() {
-            for &row in rows {
-                let level = self.level(&row, &scales);
-                order.push((
-                    level,
-                    image,
-                    places[level].iter().filter(|place| place.image == image).count(),
-                ));
-                places[level].push(Place { image, row });
-            }
-        }
-        let mut parts = Vec::new();
-        let mut offsets = Vec::new();
-        let mut offset = 0;
-        for ((features, places), scale) in levels.iter().zip(&places).zip(&scales) {
-            let most = most_in_an_image(places, boxes.len());
-            offsets.push((offset, most));
-            offset += most * boxes.len();
-            if most > 0 {
-                parts.push(self.level_forward(features, places, *scale, most)?);
-            }
-        }
-        let rows: Vec<i64> = order
-            .into_iter()
-            .map(|(level, image, number)| (offsets[level].0 + image * offsets[level].1 + number) as i64)
-            .collect();
+        let (_, channels, _, _) = levels[0].size4()?;
         let device = levels[0].device();
-        if parts.is_empty() {
-            let (_, channels, _, _) = levels[0].size4()?;
-            return Tensor::f_zeros([0, channels, self.output, self.output], (levels[0].kind(), device));
+        let maps = maps(levels, sizes)?;
+        let mut bags = Bags::default();
+        for (image, rows) in boxes.iter().enumerate() {
+            for row in rows {
+                self.add(&mut bags, row, image, &maps[self.level(row, &maps)]);
+            }
         }
-        Tensor::f_cat(&parts, 0)?.f_index_select(0, &Tensor::f_from_slice(&rows)?.f_to_device(device)?)
+        if bags.starts.is_empty() {
+            let shape = [0, channels, self.output, self.output];
+            return Tensor::f_zeros(shape, (levels[0].kind(), device));
+        }
+        let cells = levels
+            .iter()
+            .map(|level| level.f_permute([0, 2, 3, 1])?.f_reshape([-1, channels]))
+            .collect::<Result<Vec<_>, _>>()?;
+        let weights = Tensor::f_from_slice(&bags.weights)?.f_to_device(device)?;
+        let (pooled, _, _, _) = Tensor::f_embedding_bag(
+            &Tensor::f_cat(&cells, 0)?,
+            &Tensor::f_from_slice(&bags.cells)?.f_to_device(device)?,
+            &Tensor::f_from_slice(&bags.starts)?.f_to_device(device)?,
+            false,
+            SUM,
+            false,
+            Some(&weights),
+            false,
+        )?;
+        pooled
+            .f_view([-1, self.output, self.output, channels])?
+            .f_permute([0, 3, 1, 2])
     }
 
     /// The level of a box (equation 1 of Lin 2017, with torchvision's guard against rounding).
-    fn level(&self, row: &Row, scales: &[f32]) -> usize {
-        let finest = -scales[0].log2();
+    fn level(&self, row: &Row, maps: &[Map]) -> usize {
+        let finest = -maps[0].scale.log2();
         let wanted = (4.0 + (area(row).sqrt() / self.canonical_scale as f32).log2() + 1e-6).floor();
-        (wanted - finest).clamp(0.0, (scales.len() - 1) as f32) as usize
+        (wanted - finest).clamp(0.0, (maps.len() - 1) as f32) as usize
     }
 
-    /// `[B * most, C, output, output]`: the boxes of an image together, filled up with zeros.
-    fn level_forward(&self, features: &Tensor, places: &[Place], scale: f32, most: usize) -> Result<Tensor, TchError> {
-        let (images, channels, height, width) = features.size4()?;
-        let side = self.output * SAMPLES;
-        let mut grid = vec![OUTSIDE; images as usize * most * (side * side * 2) as usize];
-        let mut filled = vec![0; images as usize];
-        let stride = (side * side * 2) as usize;
-        for place in places {
-            let start = (place.image * most + filled[place.image]) * stride;
-            filled[place.image] += 1;
-            self.fill(&mut grid[start..start + stride], &place.row, scale, (height, width));
+    /// Adds the bins of one box, rows first.
+    fn add(&self, bags: &mut Bags, row: &Row, image: usize, map: &Map) {
+        let side = |from, to, cells| side_weights(from * map.scale, to * map.scale, self.output as usize, cells);
+        let (across, down) = (side(row[0], row[2], map.columns), side(row[1], row[3], map.rows));
+        let start = map.start + image * map.rows * map.columns;
+        for bin_down in &down {
+            for bin_across in &across {
+                bags.starts.push(bags.cells.len() as i64);
+                for &(y, weight_y) in bin_down {
+                    for &(x, weight_x) in bin_across {
+                        bags.cells.push((start + y * map.columns + x) as i64);
+                        bags.weights.push(weight_y * weight_x);
+                    }
+                }
+            }
         }
-        let most = most as i64;
-        let grid = Tensor::f_from_slice(&grid)?
-            .f_view([images, most * side, side, 2])?
-            .f_to_device(features.device())?;
-        features
-            .f_contiguous()?
-            .f_grid_sampler_2d(&grid, BILINEAR, ZEROS, true)?
-            .f_avg_pool2d([SAMPLES; 2], [SAMPLES; 2], [0, 0], false, true, None)?
-            .f_view([images, channels, most, self.output, self.output])?
-            .f_transpose(1, 2)?
-            .f_reshape([images * most, channels, self.output, self.output])
     }
+}
 
-    /// The sampling points of one box, rows first, as (x, y) in the sampler's units (-1 and 1 are the outermost cells).
-    fn fill(&self, grid: &mut [f32], row: &Row, scale: f32, (height, width): Size) {
-        let axis = |from: f32, to: f32, cells: i64| -> Vec<f32> {
-            let start = from * scale;
-            let bin = (to * scale - start).max(1.0) / self.output as f32;
-            (0..self.output * SAMPLES)
-                .map(|sample| {
-                    let (bin_number, inside) = (sample / SAMPLES, sample % SAMPLES);
-                    let point = start + bin_number as f32 * bin + (inside as f32 + 0.5) * bin / SAMPLES as f32;
-                    normalised(point, cells)
-                })
-                .collect()
+/// For each bin along a side, the cells that its samples lie between, with their shares. A sample up to a cell outside the map counts
+/// as lying at the edge, one further outside counts as 0.
+fn side_weights(from: f32, to: f32, bins: usize, cells: usize) -> Vec<Vec<(usize, f32)>> {
+    let length = (to - from).max(1.0) / bins as f32;
+    let last = cells - 1;
+    let mut sides = Vec::with_capacity(bins);
+    for bin in 0..bins {
+        let mut weights: Vec<(usize, f32)> = Vec::with_capacity(SAMPLES * 2);
+        let mut add = |cell: usize, weight: f32| {
+            if let Some(known) = weights.iter_mut().find(|(other, _)| *other == cell) {
+                known.1 += weight;
+            } else if weight > 0.0 {
+                weights.push((cell, weight));
+            }
         };
-        let (xs, ys) = (axis(row[0], row[2], width), axis(row[1], row[3], height));
-        let points = ys.iter().flat_map(|y| xs.iter().map(move |x| [*x, *y]));
-        for (place, point) in grid.as_chunks_mut::<2>().0.iter_mut().zip(points) {
-            *place = point;
+        for sample in 0..SAMPLES {
+            let point = from + bin as f32 * length + (sample as f32 + 0.5) * length / SAMPLES as f32;
+            if (-1.0..=cells as f32).contains(&point) {
+                let point = point.clamp(0.0, last as f32);
+                let below = point as usize;
+                let share = (point - below as f32) / SAMPLES as f32;
+                add(below, 1.0 / SAMPLES as f32 - share);
+                add((below + 1).min(last), share);
+            }
         }
+        sides.push(weights);
     }
+    sides
 }
 
-/// A coordinate in cells, in the sampler's units. Points up to a cell outside take the value at the edge, others 0.
-fn normalised(point: f32, cells: i64) -> f32 {
-    let last = (cells - 1) as f32;
-    if !(-1.0..=cells as f32).contains(&point) {
-        OUTSIDE
-    } else if last == 0.0 {
-        0.0
-    } else {
-        2.0 * point.clamp(0.0, last) / last - 1.0
-    }
-}
-
-/// The scale of each level, a power of two, from its size and that of the largest image.
-fn scales(levels: &[Tensor], sizes: &[Size]) -> Result<Vec<f32>, TchError> {
+/// Where each level's cells are, and its scale: a power of two, from its size and that of the largest image.
+fn maps(levels: &[Tensor], sizes: &[Size]) -> Result<Vec<Map>, TchError> {
     let height = sizes.iter().map(|size| size.0).max().unwrap_or(1);
-    levels
-        .iter()
-        .map(|level| {
-            Ok((level.size4()?.2 as f32 / height as f32)
-                .log2()
-                .round_ties_even()
-                .exp2())
-        })
-        .collect()
-}
-
-fn most_in_an_image(places: &[Place], images: usize) -> usize {
-    let mut counts = vec![0; images];
-    for place in places {
-        counts[place.image] += 1;
+    let mut start = 0;
+    let mut maps = Vec::with_capacity(levels.len());
+    for level in levels {
+        let (images, _, rows, columns) = level.size4()?;
+        maps.push(Map {
+            start,
+            rows: rows as usize,
+            columns: columns as usize,
+            scale: (rows as f32 / height as f32).log2().round_ties_even().exp2(),
+        });
+        start += (images * rows * columns) as usize;
     }
-    counts.into_iter().max().unwrap_or(0)
+    Ok(maps)
 }
 
 #[cfg(test)]
@@ -218,11 +212,12 @@ mod tests {
         ];
         let pooled = align.forward(&levels, &boxes, &[(64, 80), (64, 70)]).unwrap();
         assert_eq!(pooled.size(), [4, 3, 3, 3]);
+        let maps = maps(&levels, &[(64, 80), (64, 70)]).unwrap();
         let expected_level = [0, 1, 0, 0];
         let mut number = 0;
         for (image, rows) in boxes.iter().enumerate() {
             for row in rows {
-                let level = align.level(row, &[0.25, 0.125]);
+                let level = align.level(row, &maps);
                 assert_eq!(level, expected_level[number], "{row:?}");
                 for channel in 0..3 {
                     for bin_y in 0..3 {
@@ -237,6 +232,24 @@ mod tests {
                 number += 1;
             }
         }
+    }
+
+    #[test]
+    fn weights_along_a_side_are_few_and_sum_to_one_inside_the_map() {
+        // Bins of 0.5 cells: both samples of a bin fall between the same two cells, or on either side of one.
+        let bins = side_weights(4.0, 6.0, 4, 16);
+        assert_eq!(bins.len(), 4);
+        for bin in &bins {
+            assert!(bin.len() <= 3, "{bin:?}");
+            assert!(
+                (bin.iter().map(|(_, weight)| weight).sum::<f32>() - 1.0).abs() < 1e-6,
+                "{bin:?}"
+            );
+        }
+        // The first bin's samples lie at 4.125 and 4.375.
+        assert_eq!(bins[0], [(4, 0.75), (5, 0.25)]);
+        // A whole cell outside: nothing.
+        assert!(side_weights(17.5, 18.0, 1, 16)[0].is_empty());
     }
 
     #[test]
