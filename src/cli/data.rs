@@ -16,10 +16,19 @@ pub(super) fn data(arguments: &Data) -> Result<(), Failure> {
 fn shapes(arguments: &DataShapes) -> Result<(), Failure> {
     let folder = &arguments.folder;
     if folder.exists() && fs_err::read_dir(folder)?.next().is_some() {
-        return Err(Failure::usage(format!("{}: there is something already", folder.display())));
+        return Err(Failure::usage(format!(
+            "{}: there is something already",
+            folder.display()
+        )));
     }
     let (train, test, size, seed) = (arguments.train, arguments.test, arguments.size, arguments.seed);
-    let options = ShapesOptions { train, test, size, seed, ..ShapesOptions::default() };
+    let options = ShapesOptions {
+        train,
+        test,
+        size,
+        seed,
+        ..ShapesOptions::default()
+    };
     let (train, test) = write_voc(folder, &options).map_err(|e| Failure::environment(e.to_string()))?;
     let (train, test) = (train.images.len(), test.images.len());
     match arguments.output.format {

@@ -16,25 +16,38 @@ use crate::run::in_process::InProcess;
 use crate::run::resources::available_cpus;
 use crate::run::workers::Workers;
 use crate::spec::{assignments, render, suggest};
-use crate::stage::protocol::FORMAT;
 use crate::stage::params::{PathPart, decode};
+use crate::stage::protocol::FORMAT;
 use crate::stage::{Input, Job, KindInfo, Outcome, Progress, Reporter, Via};
 
 pub(super) fn exec(arguments: &Exec) -> Result<(), Failure> {
     let opened = Untouched::open(&arguments.store)?;
     let registry = &opened.workspace.registry;
-    let kind = registry.get(&arguments.kind).ok_or_else(|| unknown_kind(&arguments.kind, registry.names()))?;
+    let kind = registry
+        .get(&arguments.kind)
+        .ok_or_else(|| unknown_kind(&arguments.kind, registry.names()))?;
     let params = params(&arguments.set, &kind.info)?;
     let inputs = inputs(&arguments.inputs, &kind.info)?;
-    let job = job(&kind.info, params, inputs, &arguments.out, arguments.cpus.unwrap_or_else(available_cpus))?;
-    let reporter = Lines { quiet: arguments.output.format == Format::Json };
+    let job = job(
+        &kind.info,
+        params,
+        inputs,
+        &arguments.out,
+        arguments.cpus.unwrap_or_else(available_cpus),
+    )?;
+    let reporter = Lines {
+        quiet: arguments.output.format == Format::Json,
+    };
     let done = match kind.via {
         Via::BuiltIn(_) => InProcess::new(registry).execute(&job, &reporter),
         Via::Provider(_) => Workers::new(registry).execute(&job, &reporter),
     };
     let outcome = done.map_err(|error| match error {
         JobError::Stopped => Failure::new(FailureKind::Interrupted, "stopped"),
-        JobError::Failed(error) => Failure { hints: error.hints, ..Failure::new(FailureKind::Stage, error.message) },
+        JobError::Failed(error) => Failure {
+            hints: error.hints,
+            ..Failure::new(FailureKind::Stage, error.message)
+        },
     })?;
     place_outputs(&job, &arguments.out)?;
     tell(&job, &outcome, &arguments.out, arguments.output.format)
@@ -68,29 +81,45 @@ fn inputs(given: &[String], kind: &KindInfo) -> Result<BTreeMap<String, Vec<Inpu
     let mut inputs: BTreeMap<String, Vec<Input>> = BTreeMap::new();
     for text in given {
         let Some((name, path)) = text.split_once('=') else {
-            return Err(Failure::usage(format!("--in {text}: give a port and a path, NAME=PATH")));
+            return Err(Failure::usage(format!(
+                "--in {text}: give a port and a path, NAME=PATH"
+            )));
         };
         let (name, label) = name.split_once(':').unwrap_or((name, ""));
         let Some(port) = kind.inputs.iter().find(|port| port.name == name) else {
             let names: Vec<&str> = kind.inputs.iter().map(|port| port.name.as_str()).collect();
-            return Err(Failure::usage(format!("--in {text}: `{}` has no input `{name}`", kind.name))
-                .hint(format!("it has: {}", names.join(", "))));
+            return Err(
+                Failure::usage(format!("--in {text}: `{}` has no input `{name}`", kind.name))
+                    .hint(format!("it has: {}", names.join(", "))),
+            );
         };
         let path = std::path::absolute(path)?;
         if !path.exists() {
-            return Err(Failure::invalid(format!("--in {name}: there is nothing at {}", path.display())));
+            return Err(Failure::invalid(format!(
+                "--in {name}: there is nothing at {}",
+                path.display()
+            )));
         }
         let list = inputs.entry(name.to_owned()).or_default();
         if !port.many && !list.is_empty() {
             return Err(Failure::usage(format!("--in {text}: `{name}` takes one input")));
         }
-        let label = if port.many && label.is_empty() { (list.len() + 1).to_string() } else { label.to_owned() };
+        let label = if port.many && label.is_empty() {
+            (list.len() + 1).to_string()
+        } else {
+            label.to_owned()
+        };
         list.push(Input { label, path });
     }
-    let missing = kind.inputs.iter().find(|port| !port.optional && !inputs.contains_key(&port.name));
+    let missing = kind
+        .inputs
+        .iter()
+        .find(|port| !port.optional && !inputs.contains_key(&port.name));
     match missing {
-        Some(port) => Err(Failure::usage(format!("`{}` needs the input `{}`", kind.name, port.name))
-            .hint(format!("{}=PATH: {}", port.name, port.doc))),
+        Some(port) => Err(
+            Failure::usage(format!("`{}` needs the input `{}`", kind.name, port.name))
+                .hint(format!("{}=PATH: {}", port.name, port.doc)),
+        ),
         None => Ok(inputs),
     }
 }
@@ -105,15 +134,31 @@ fn job(
 ) -> Result<Job, Failure> {
     let out = std::path::absolute(out)?;
     if out.exists() && fs_err::read_dir(&out)?.next().is_some() {
-        return Err(Failure::usage(format!("--out {}: there is something already", out.display())));
+        return Err(Failure::usage(format!(
+            "--out {}: there is something already",
+            out.display()
+        )));
     }
     let folder = out.join(".job");
     let made = folder.join("out");
     fs_err::create_dir_all(&made)?;
     let keep = folder.join("keep");
     fs_err::create_dir_all(&keep)?;
-    let outputs: BTreeMap<String, PathBuf> = kind.outputs.iter().map(|port| (port.name.clone(), made.join(&port.name))).collect();
-    let job = Job { format: FORMAT, kind: kind.name.clone(), params, inputs, outputs, folder: folder.clone(), keep, cpus };
+    let outputs: BTreeMap<String, PathBuf> = kind
+        .outputs
+        .iter()
+        .map(|port| (port.name.clone(), made.join(&port.name)))
+        .collect();
+    let job = Job {
+        format: FORMAT,
+        kind: kind.name.clone(),
+        params,
+        inputs,
+        outputs,
+        folder: folder.clone(),
+        keep,
+        cpus,
+    };
     let text = serde_json::to_vec_pretty(&job).map_err(|e| Failure::environment(e.to_string()))?;
     fs_err::write(folder.join("job.json"), text)?;
     Ok(job)
@@ -122,7 +167,10 @@ fn job(
 fn place_outputs(job: &Job, out: &Path) -> Result<(), Failure> {
     for (name, path) in &job.outputs {
         if !path.exists() {
-            return Err(Failure::new(FailureKind::Stage, format!("`{}` did not write its output `{name}`", job.kind)));
+            return Err(Failure::new(
+                FailureKind::Stage,
+                format!("`{}` did not write its output `{name}`", job.kind),
+            ));
         }
         fs_err::rename(path, out.join(name))?;
     }
@@ -132,7 +180,9 @@ fn place_outputs(job: &Job, out: &Path) -> Result<(), Failure> {
 fn tell(job: &Job, outcome: &Outcome, out: &Path, format: Format) -> Result<(), Failure> {
     let outputs: BTreeMap<&String, PathBuf> = job.outputs.keys().map(|name| (name, out.join(name))).collect();
     if format == Format::Json {
-        return terminal::print_json(&json!({ "metrics": outcome.metrics, "notes": outcome.notes, "outputs": outputs }));
+        return terminal::print_json(
+            &json!({ "metrics": outcome.metrics, "notes": outcome.notes, "outputs": outputs }),
+        );
     }
     let mut text = String::new();
     for (name, value) in &outcome.metrics {

@@ -9,7 +9,11 @@ use crate::plan::{Format, draw};
 
 pub(super) fn graph(arguments: &Graph) -> Result<(), Failure> {
     let opened = Untouched::open(&arguments.store)?;
-    let loaded = load(&arguments.pipelines, &arguments.target.target, &opened.workspace.registry)?;
+    let loaded = load(
+        &arguments.pipelines,
+        &arguments.target.target,
+        &opened.workspace.registry,
+    )?;
     let format = match arguments.format {
         GraphFormat::Ascii => Format::Ascii,
         GraphFormat::Mermaid => Format::Mermaid,

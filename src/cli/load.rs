@@ -21,7 +21,10 @@ pub(super) struct Loaded {
 impl Loaded {
     /// Resolved params as YAML, by pipeline.
     pub(super) fn params(&self) -> Vec<(String, String)> {
-        self.pipelines.iter().map(|pipeline| (pipeline.name.value.clone(), crate::spec::emit(&pipeline.params))).collect()
+        self.pipelines
+            .iter()
+            .map(|pipeline| (pipeline.name.value.clone(), crate::spec::emit(&pipeline.params)))
+            .collect()
     }
 }
 
@@ -34,9 +37,15 @@ struct Member {
 
 /// Loads and plans, with the comparison's stages when there are several pipelines.
 pub(super) fn load(arguments: &PipelineArguments, targets: &[String], registry: &Registry) -> Result<Loaded, Failure> {
-    let (name, pipelines) = load_checked(arguments, |pipeline| plan(std::slice::from_ref(pipeline), registry).err())?;
+    let (name, pipelines) = load_checked(arguments, |pipeline| {
+        plan(std::slice::from_ref(pipeline), registry).err()
+    })?;
     let mut whole = plan(&pipelines, registry).map_err(|diagnostics| {
-        Failure::invalid(diagnostics.first().map_or_else(String::new, |diagnostic| diagnostic.message.clone()))
+        Failure::invalid(
+            diagnostics
+                .first()
+                .map_or_else(String::new, |diagnostic| diagnostic.message.clone()),
+        )
     })?;
     if targets.is_empty() {
         if pipelines.len() > 1 {
@@ -46,7 +55,11 @@ pub(super) fn load(arguments: &PipelineArguments, targets: &[String], registry: 
     } else {
         whole = whole.only(targets).map_err(|unknown| unknown_targets(&unknown))?;
     }
-    Ok(Loaded { name, pipelines, plan: whole })
+    Ok(Loaded {
+        name,
+        pipelines,
+        plan: whole,
+    })
 }
 
 fn unknown_targets(unknown: &[UnknownTarget]) -> Failure {
@@ -65,7 +78,11 @@ fn load_checked(
 ) -> Result<(String, Vec<Pipeline>), Failure> {
     let mut mistakes = Mistakes::default();
     let (name, members) = members(arguments, &mut mistakes);
-    let seeds = members.iter().filter_map(|member| member.seed).collect::<BTreeSet<_>>().len();
+    let seeds = members
+        .iter()
+        .filter_map(|member| member.seed)
+        .collect::<BTreeSet<_>>()
+        .len();
     let mut pipelines: Vec<Pipeline> = Vec::new();
     for member in &members {
         match crate::spec::load(&member.path, &member.options, &read) {
@@ -102,7 +119,11 @@ fn members(arguments: &PipelineArguments, mistakes: &mut Mistakes) -> (Option<St
     };
     for path in &arguments.pipelines {
         if !names_pipelines(path) {
-            members.push(Member { path: path.clone(), options: base.clone(), seed: None });
+            members.push(Member {
+                path: path.clone(),
+                options: base.clone(),
+                seed: None,
+            });
             continue;
         }
         match load_experiment(path, &read) {
@@ -116,9 +137,20 @@ fn members(arguments: &PipelineArguments, mistakes: &mut Mistakes) -> (Option<St
                 for pipeline in &experiment.pipelines {
                     for &seed in &seeds {
                         // What stands on the command line comes last, so that it wins.
-                        let overrides = experiment.overrides_for(seed).into_iter().chain(arguments.set.clone()).collect();
-                        let options = LoadOptions { overrides, ..base.clone() };
-                        members.push(Member { path: pipeline.value.clone(), options, seed });
+                        let overrides = experiment
+                            .overrides_for(seed)
+                            .into_iter()
+                            .chain(arguments.set.clone())
+                            .collect();
+                        let options = LoadOptions {
+                            overrides,
+                            ..base.clone()
+                        };
+                        members.push(Member {
+                            path: pipeline.value.clone(),
+                            options,
+                            seed,
+                        });
                     }
                 }
             }
@@ -159,7 +191,8 @@ impl Mistakes {
             self.errors |= diagnostic.is_error();
             let json = diagnostic.to_json(sources);
             if self.json.insert(json.to_string(), json).is_none() {
-                self.drawn.push(render(sources, &[diagnostic], terminal::colour_on_stderr()));
+                self.drawn
+                    .push(render(sources, &[diagnostic], terminal::colour_on_stderr()));
             }
         }
     }

@@ -11,8 +11,10 @@ pub(super) fn params(arguments: &Params) -> Result<(), Failure> {
     let pipelines = load_pipelines(&arguments.pipelines)?;
     match arguments.output.format {
         Format::Json => {
-            let all: Map<String, Value> =
-                pipelines.iter().map(|pipeline| (pipeline.name.value.clone(), pipeline.params_json())).collect();
+            let all: Map<String, Value> = pipelines
+                .iter()
+                .map(|pipeline| (pipeline.name.value.clone(), pipeline.params_json()))
+                .collect();
             terminal::print_json(&all)
         }
         Format::Human => {

@@ -17,7 +17,9 @@ pub(super) fn plan(arguments: &Plan) -> Result<(), Failure> {
         .map_err(|e| Failure::environment(e.to_string()))?;
     if arguments.output.format == Format::Json {
         let rows = loaded.plan.nodes.iter().zip(&forecasts);
-        let rows: Vec<_> = rows.map(|(node, forecast)| json!({ "stage": node.name, "kind": node.kind, "forecast": forecast })).collect();
+        let rows: Vec<_> = rows
+            .map(|(node, forecast)| json!({ "stage": node.name, "kind": node.kind, "forecast": forecast }))
+            .collect();
         return terminal::print_json(&rows);
     }
     let width = loaded.plan.nodes.iter().map(|node| node.name.len()).max().unwrap_or(0);

@@ -35,7 +35,17 @@ struct Stamp {
 
 const STAMP: &str = ".written.json";
 const TERMINAL_HEADS: [&str; 11] = [
-    "strategy", "seed", "round", "AP", "AP50", "human boxes", "model accepted", "SL", "labelled", "unlabelled", "seconds",
+    "strategy",
+    "seed",
+    "round",
+    "AP",
+    "AP50",
+    "human boxes",
+    "model accepted",
+    "SL",
+    "labelled",
+    "unlabelled",
+    "seconds",
 ];
 
 /// Writes the results of a run, a folder for each pipeline and one for their comparison.
@@ -58,12 +68,18 @@ pub(super) fn write_again(loaded: &Loaded, workspace: &Workspace, folder: &Path)
     let records: Vec<Option<&Record>> = records.iter().map(Option::as_ref).collect();
     let written = write_from(loaded, &records, store, folder)?;
     if written.is_empty() {
-        return Err(Failure::invalid("the store does not have all that the results need").hint("`asm-pipe plan` says what is missing, `asm-pipe run` makes it"));
+        return Err(Failure::invalid("the store does not have all that the results need")
+            .hint("`asm-pipe plan` says what is missing, `asm-pipe run` makes it"));
     }
     Ok(written)
 }
 
-fn write_from(loaded: &Loaded, records: &[Option<&Record>], store: &Store, folder: &Path) -> Result<Vec<Written>, Failure> {
+fn write_from(
+    loaded: &Loaded,
+    records: &[Option<&Record>],
+    store: &Store,
+    folder: &Path,
+) -> Result<Vec<Written>, Failure> {
     let mut written = Vec::new();
     let mut all_rows = Some(Vec::new());
     for pipeline in &loaded.plan.pipelines {
@@ -105,31 +121,57 @@ impl<'a> Part<'a> {
             record.outputs.get(name)
         };
         let (rounds, charts) = (output("tables", "rounds")?, output("charts", "charts")?);
-        Some(Self { rounds, charts, title: None, nodes })
+        Some(Self {
+            rounds,
+            charts,
+            title: None,
+            nodes,
+        })
     }
 
     /// The comparison's own stages, with all others for their times.
     fn comparison(loaded: &'a Loaded, records: &[Option<&'a Record>], _: &dyn Fn(&&Node) -> bool) -> Option<Self> {
-        let nodes: Vec<_> = loaded.plan.nodes.iter().zip(records).filter_map(|(node, record)| Some((node, (*record)?))).collect();
+        let nodes: Vec<_> = loaded
+            .plan
+            .nodes
+            .iter()
+            .zip(records)
+            .filter_map(|(node, record)| Some((node, (*record)?)))
+            .collect();
         let (compare, rounds) = nodes.iter().find(|(node, _)| node.kind == "compare")?;
         let place = loaded.plan.nodes.iter().position(|node| node.name == compare.name)?;
         let reads = |node: &&&Node| node.inputs.values().flatten().any(|input| input.node.0 == place);
         let (_, charts) = nodes.iter().find(|(node, _)| node.kind == "charts" && reads(&node))?;
         let (rounds, charts) = (rounds.outputs.get("rounds")?, charts.outputs.get("charts")?);
-        Some(Self { rounds, charts, title: Some(&loaded.name), nodes })
+        Some(Self {
+            rounds,
+            charts,
+            title: Some(&loaded.name),
+            nodes,
+        })
     }
 
     /// The rows with the computing time of each round, as its stages were made.
     fn rows(&self, store: &Store) -> Result<Vec<RoundRow>, Failure> {
         let mut rows = RoundRow::from_table(&Table::read_parquet(&store.view(self.rounds)?)?)?;
         for row in &mut rows {
-            let of_round = self.nodes.iter().filter(|(node, _)| node.round.unwrap_or(0) == row.round);
+            let of_round = self
+                .nodes
+                .iter()
+                .filter(|(node, _)| node.round.unwrap_or(0) == row.round);
             row.seconds = Some(of_round.map(|(_, record)| record.seconds).sum());
         }
         Ok(rows)
     }
 
-    fn write(&self, loaded: &Loaded, name: &str, rows: Vec<RoundRow>, store: &Store, folder: &Path) -> Result<Written, Failure> {
+    fn write(
+        &self,
+        loaded: &Loaded,
+        name: &str,
+        rows: Vec<RoundRow>,
+        store: &Store,
+        folder: &Path,
+    ) -> Result<Written, Failure> {
         let folder = folder.join(name);
         let page = folder.join("index.html");
         let from = self.fingerprint(loaded, &rows);
@@ -148,7 +190,11 @@ impl<'a> Part<'a> {
         let html = html.map_err(|e| Failure::environment(format!("could not write the page: {e}")))?;
         write_atomically(&page, |writer| writer.write_all(html.as_bytes()))?;
         let table = Grid::of_rounds(&rows).columns(&TERMINAL_HEADS).text();
-        let stamp = Stamp { from, files: files(&folder)?, table: table.clone() };
+        let stamp = Stamp {
+            from,
+            files: files(&folder)?,
+            table: table.clone(),
+        };
         let text = serde_json::to_string(&stamp).map_err(|e| Failure::environment(e.to_string()))?;
         fs_err::write(folder.join(STAMP), text)?;
         Ok(Written { page, table })
@@ -156,13 +202,32 @@ impl<'a> Part<'a> {
 
     /// All that the results depend on, as a digest.
     fn fingerprint(&self, loaded: &Loaded, rows: &[RoundRow]) -> Digest {
-        let seconds: Vec<_> = self.nodes.iter().map(|(node, record)| (&node.name, record.seconds.to_bits(), &record.notes)).collect();
+        let seconds: Vec<_> = self
+            .nodes
+            .iter()
+            .map(|(node, record)| (&node.name, record.seconds.to_bits(), &record.notes))
+            .collect();
         let params: Vec<String> = loaded.params().into_iter().map(|(_, yaml)| yaml).collect();
-        let parts = (env!("CARGO_PKG_VERSION"), &self.rounds.digest, &self.charts.digest, seconds, params, rows.len(), self.title);
+        let parts = (
+            env!("CARGO_PKG_VERSION"),
+            &self.rounds.digest,
+            &self.charts.digest,
+            seconds,
+            params,
+            rows.len(),
+            self.title,
+        );
         Digest::of_bytes(format!("{parts:?}").as_bytes())
     }
 
-    fn page(&self, loaded: &Loaded, name: &str, rows: &[RoundRow], summary: &[SummaryRow], charts: Vec<Figure>) -> Page {
+    fn page(
+        &self,
+        loaded: &Loaded,
+        name: &str,
+        rows: &[RoundRow],
+        summary: &[SummaryRow],
+        charts: Vec<Figure>,
+    ) -> Page {
         let mut notes: Vec<String> = Vec::new();
         for (node, record) in &self.nodes {
             notes.extend(record.notes.iter().map(|note| format!("{}: {note}", node.name)));
@@ -170,15 +235,32 @@ impl<'a> Part<'a> {
         if summary.iter().any(|row| row.seeds < 2) {
             notes.insert(0, "One seed: differences between strategies may be chance. Use an experiment with several seeds to compare.".to_owned());
         }
-        let times: Vec<(String, f64)> = self.nodes.iter().map(|(node, record)| (node.name.clone(), record.seconds)).collect();
+        let times: Vec<(String, f64)> = self
+            .nodes
+            .iter()
+            .map(|(node, record)| (node.name.clone(), record.seconds))
+            .collect();
         let total: f64 = times.iter().map(|(_, seconds)| seconds).sum();
         let strategies: Vec<&str> = summary.iter().map(|row| row.strategy.as_str()).collect();
-        let protocol = self.nodes.iter().find_map(|(node, _)| node.params.get("protocol").filter(|_| node.kind == "evaluate")?.as_str());
-        let detector = self.nodes.iter().find_map(|(node, _)| node.params.get("architecture").filter(|_| node.kind == "train")?.as_str());
+        let protocol = self.nodes.iter().find_map(|(node, _)| {
+            node.params
+                .get("protocol")
+                .filter(|_| node.kind == "evaluate")?
+                .as_str()
+        });
+        let detector = self.nodes.iter().find_map(|(node, _)| {
+            node.params
+                .get("architecture")
+                .filter(|_| node.kind == "train")?
+                .as_str()
+        });
         let mut facts = vec![
             ("asm-pipe".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
             ("computing time, as made".to_owned(), duration(total)),
-            ("digest of the table of rounds".to_owned(), self.rounds.digest.to_string()),
+            (
+                "digest of the table of rounds".to_owned(),
+                self.rounds.digest.to_string(),
+            ),
         ];
         facts.extend(detector.map(|name| ("detector".to_owned(), name.to_owned())));
         facts.extend(protocol.map(|name| ("evaluation protocol".to_owned(), name.to_owned())));
@@ -207,7 +289,10 @@ fn figures(folder: &Path) -> Result<Vec<Figure>, Failure> {
     paths.sort();
     let figure = |path: &PathBuf| {
         let caption = fs_err::read_to_string(path.with_extension("txt"))?;
-        Ok(Figure { caption, svg: fs_err::read_to_string(path)? })
+        Ok(Figure {
+            caption,
+            svg: fs_err::read_to_string(path)?,
+        })
     };
     paths.iter().map(figure).collect()
 }
@@ -223,7 +308,10 @@ fn files(folder: &Path) -> Result<BTreeMap<String, (u64, u64)>, Failure> {
             if about.is_dir() {
                 folders.push(path);
             } else if entry.file_name() != STAMP {
-                let changed = about.modified()?.duration_since(std::time::UNIX_EPOCH).map_or(0, |time| time.as_nanos() as u64);
+                let changed = about
+                    .modified()?
+                    .duration_since(std::time::UNIX_EPOCH)
+                    .map_or(0, |time| time.as_nanos() as u64);
                 let name = path.strip_prefix(folder).unwrap_or(&path).display().to_string();
                 found.insert(name, (about.len(), changed));
             }

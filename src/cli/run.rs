@@ -17,8 +17,14 @@ pub(super) fn run(arguments: &Run) -> Result<(), Failure> {
     let workspace = Workspace::open(&arguments.store)?;
     let loaded = load(&arguments.pipelines, &arguments.target.target, &workspace.registry)?;
     for stage in &arguments.force {
-        if !loaded.plan.nodes.iter().any(|node| node.name == *stage || node.stage == *stage || node.aliases.contains(stage)) {
-            return Err(Failure::usage(format!("`--force {stage}`: there is no such stage")).hint("`asm-pipe graph` draws the stages"));
+        if !loaded
+            .plan
+            .nodes
+            .iter()
+            .any(|node| node.name == *stage || node.stage == *stage || node.aliases.contains(stage))
+        {
+            return Err(Failure::usage(format!("`--force {stage}`: there is no such stage"))
+                .hint("`asm-pipe graph` draws the stages"));
         }
     }
     let options = RunOptions {
@@ -39,8 +45,15 @@ pub(super) fn run(arguments: &Run) -> Result<(), Failure> {
     let _ = ctrlc::set_handler(handler);
     let mut display = Display::new(arguments.output.format, arguments.quiet);
     let mut show = |moment: &_| display.show(moment);
-    let summary = crate::run::run(&loaded.plan, &workspace.registry, &workspace.store, &options, &mut show, &interrupt)
-        .map_err(|e| Failure::environment(e.to_string()))?;
+    let summary = crate::run::run(
+        &loaded.plan,
+        &workspace.registry,
+        &workspace.store,
+        &options,
+        &mut show,
+        &interrupt,
+    )
+    .map_err(|e| Failure::environment(e.to_string()))?;
     let written = results::write(&loaded, &summary, &workspace.store, &arguments.results)?;
     if arguments.output.format == Format::Human && !arguments.quiet {
         for results in &written {
@@ -52,11 +65,18 @@ pub(super) fn run(arguments: &Run) -> Result<(), Failure> {
 
 fn verdict(summary: &Summary) -> Result<(), Failure> {
     if summary.interrupted {
-        return Err(Failure::new(FailureKind::Interrupted, "interrupted").hint("run the same command again: it goes on from what is kept"));
+        return Err(Failure::new(FailureKind::Interrupted, "interrupted")
+            .hint("run the same command again: it goes on from what is kept"));
     }
     match summary.counts.failed {
         0 => Ok(()),
-        1 => Err(Failure::new(FailureKind::Stage, "a stage failed; what was done before it is kept")),
-        failed => Err(Failure::new(FailureKind::Stage, format!("{failed} stages failed; what was done before them is kept"))),
+        1 => Err(Failure::new(
+            FailureKind::Stage,
+            "a stage failed; what was done before it is kept",
+        )),
+        failed => Err(Failure::new(
+            FailureKind::Stage,
+            format!("{failed} stages failed; what was done before them is kept"),
+        )),
     }
 }

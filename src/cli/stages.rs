@@ -27,7 +27,9 @@ pub(super) fn stages(arguments: &Stages) -> Result<(), Failure> {
         return Err(unknown_kind(name, registry.names()));
     };
     if arguments.output.format == Format::Json {
-        return terminal::print_json(&json!({ "kind": kind.info, "served_by": kind.via.to_string(), "params": describe(&kind.info.params) }));
+        return terminal::print_json(
+            &json!({ "kind": kind.info, "served_by": kind.via.to_string(), "params": describe(&kind.info.params) }),
+        );
     }
     terminal::print(&explain(kind))
 }
@@ -38,13 +40,18 @@ pub(super) fn unknown_kind<'a>(name: &str, names: impl Iterator<Item = &'a str>)
     let failure = Failure::invalid(format!("there is no stage kind `{name}`"));
     match suggest(name, names.iter().copied()) {
         Some(near) => failure.hint(format!("did you mean `{near}`?")),
-        None => failure.hint("`asm-pipe stages` lists the kinds; those that need libtorch are served by `asm-pipe-torch`"),
+        None => {
+            failure.hint("`asm-pipe stages` lists the kinds; those that need libtorch are served by `asm-pipe-torch`")
+        }
     }
 }
 
 fn explain(kind: &Registered) -> String {
     let info = &kind.info;
-    let mut text = format!("{} (version {}, {})\n  {}\n", info.name, info.version, kind.via, info.summary);
+    let mut text = format!(
+        "{} (version {}, {})\n  {}\n",
+        info.name, info.version, kind.via, info.summary
+    );
     if !info.inputs.is_empty() {
         text += "\nInputs\n";
         for port in &info.inputs {

@@ -25,7 +25,9 @@ impl Workspace {
     fn of(store: Store) -> Result<Self, Failure> {
         let mut registry = Registry::new();
         for stage in built_in() {
-            registry.register(stage).map_err(|e| Failure::environment(e.to_string()))?;
+            registry
+                .register(stage)
+                .map_err(|e| Failure::environment(e.to_string()))?;
         }
         let (named, path) = (env::var_os("ASM_PIPE_PROVIDERS"), env::var_os("PATH"));
         let executable = env::current_exe().ok();
@@ -35,7 +37,9 @@ impl Workspace {
             terminal::warn(&warning.to_string());
         }
         for provider in found.providers {
-            registry.register_provider(provider.program, provider.kinds).map_err(|e| Failure::environment(e.to_string()))?;
+            registry
+                .register_provider(provider.program, provider.kinds)
+                .map_err(|e| Failure::environment(e.to_string()))?;
         }
         Ok(Self { store, registry })
     }
@@ -50,11 +54,17 @@ pub(super) struct Untouched {
 impl Untouched {
     pub(super) fn open(arguments: &StoreArguments) -> Result<Self, Failure> {
         if let Some(store) = Store::open_existing(&arguments.store)? {
-            return Ok(Self { workspace: Workspace::of(store)?, stand_in: None });
+            return Ok(Self {
+                workspace: Workspace::of(store)?,
+                stand_in: None,
+            });
         }
         let folder = env::temp_dir().join(format!("asm-pipe-empty-store-{}", std::process::id()));
         let workspace = Workspace::of(Store::open(&folder)?)?;
-        Ok(Self { workspace, stand_in: Some(folder) })
+        Ok(Self {
+            workspace,
+            stand_in: Some(folder),
+        })
     }
 }
 

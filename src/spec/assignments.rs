@@ -11,11 +11,22 @@ pub fn assignments(texts: &[String]) -> Result<Node, (Vec<Diagnostic>, Sources)>
     let mut sources = Sources::default();
     let mut diagnostics = Vec::new();
     let start = sources.add("--set", "");
-    let span = Span { file: start, start: 0, end: 0 };
-    let mut all = Node { value: Value::Mapping(Vec::new()), span };
+    let span = Span {
+        file: start,
+        start: 0,
+        end: 0,
+    };
+    let mut all = Node {
+        value: Value::Mapping(Vec::new()),
+        span,
+    };
     for text in texts {
         let file = sources.add("--set", text.as_str());
-        let whole = Span { file, start: 0, end: text.len() };
+        let whole = Span {
+            file,
+            start: 0,
+            end: text.len(),
+        };
         let Some(equals) = text.find('=').filter(|equals| *equals > 0) else {
             diagnostics.push(Diagnostic::error(whole, "this is not `PATH=VALUE`"));
             continue;
@@ -27,7 +38,11 @@ pub fn assignments(texts: &[String]) -> Result<Node, (Vec<Diagnostic>, Sources)>
             merge::merge_deep(&mut all, nest(&parts, value));
         }
     }
-    if diagnostics.iter().any(Diagnostic::is_error) { Err((diagnostics, sources)) } else { Ok(all) }
+    if diagnostics.iter().any(Diagnostic::is_error) {
+        Err((diagnostics, sources))
+    } else {
+        Ok(all)
+    }
 }
 
 #[cfg(test)]
@@ -39,7 +54,10 @@ mod tests {
     #[test]
     fn texts_become_one_mapping_and_later_ones_win() {
         let texts = ["a.b=1", "a.c=[x, 2]", "a.b=true", "d="].map(str::to_owned);
-        assert_eq!(assignments(&texts).unwrap().to_json(), json!({"a": {"b": true, "c": ["x", 2]}, "d": null}));
+        assert_eq!(
+            assignments(&texts).unwrap().to_json(),
+            json!({"a": {"b": true, "c": ["x", 2]}, "d": null})
+        );
     }
 
     #[test]

@@ -28,7 +28,11 @@ impl Stage for Charts {
             summary: "Charts of a table of rounds, as SVG and PNG".to_owned(),
             params: params_schema::<NoParams>(),
             inputs: vec![input("rounds", "table", "the table of rounds")],
-            outputs: vec![output("charts", "charts", "a folder with `NAME.svg`, `NAME.png` and `NAME.txt`, its caption")],
+            outputs: vec![output(
+                "charts",
+                "charts",
+                "a folder with `NAME.svg`, `NAME.png` and `NAME.txt`, its caption",
+            )],
             external: Vec::new(),
             cpus: 1,
             memory_mib: 64,

@@ -13,9 +13,7 @@ use super::pool;
 use super::ports::output;
 use crate::artifact::{write_dataset, write_json};
 use crate::detection::voc::{self, OnProblem, VocDataset, VocError, VocOptions, VocProblem};
-use crate::stage::{
-    ExternalInput, Job, KindInfo, Outcome, Progress, Reporter, Stage, StageError, params_schema,
-};
+use crate::stage::{ExternalInput, Job, KindInfo, Outcome, Progress, Reporter, Stage, StageError, params_schema};
 
 /// The stage kind.
 pub(super) struct ParseVoc;

@@ -43,8 +43,20 @@ enum Set {
 
 impl Default for Params {
     fn default() -> Self {
-        let ShapesOptions { train, size, hard_share, seed, .. } = ShapesOptions::default();
-        Self { set: Set::Trainval, images: train, size, hard_share, seed }
+        let ShapesOptions {
+            train,
+            size,
+            hard_share,
+            seed,
+            ..
+        } = ShapesOptions::default();
+        Self {
+            set: Set::Trainval,
+            images: train,
+            size,
+            hard_share,
+            seed,
+        }
     }
 }
 
@@ -54,7 +66,13 @@ impl Params {
             Set::Trainval => (self.images, 0),
             Set::Test => (0, self.images),
         };
-        ShapesOptions { train, test, size: self.size, hard_share: self.hard_share, seed: self.seed }
+        ShapesOptions {
+            train,
+            test,
+            size: self.size,
+            hard_share: self.hard_share,
+            seed: self.seed,
+        }
     }
 }
 
@@ -92,17 +110,31 @@ impl Stage for Shapes {
         let count = || {
             let done = drawn.fetch_add(1, Ordering::Relaxed) + 1;
             let (total, unit) = (Some(params.images as u64), "image".to_owned());
-            reporter.progress(Progress { done, total, unit, ..Progress::default() });
+            reporter.progress(Progress {
+                done,
+                total,
+                unit,
+                ..Progress::default()
+            });
         };
         let images = job.output("images")?;
         let drawing = pool(job)?.install(|| write_images(images, &params.options(), &count));
         let (train, test) = drawing.map_err(|e| StageError::new(e.to_string()))?;
         let dataset = if params.set == Set::Test { test } else { train };
         write_dataset(job.output("dataset")?, &dataset)?;
-        write_json(job.output("skipped")?, &Skipped { images: dataset.images.len(), ..Skipped::default() })?;
+        write_json(
+            job.output("skipped")?,
+            &Skipped {
+                images: dataset.images.len(),
+                ..Skipped::default()
+            },
+        )?;
         let boxes: usize = dataset.images.iter().map(|image| image.annotations.len()).sum();
         let figures = [("images", dataset.images.len()), ("boxes", boxes)];
         let metrics = figures.map(|(name, count)| (name.to_owned(), count as f64)).into();
-        Ok(Outcome { metrics, notes: Vec::new() })
+        Ok(Outcome {
+            metrics,
+            notes: Vec::new(),
+        })
     }
 }

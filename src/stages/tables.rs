@@ -79,15 +79,35 @@ impl Stage for Tables {
             summary: "The table of rounds and its summary: AP, annotation and pools by round".to_owned(),
             params: params_schema::<Params>(),
             inputs: vec![
-                input("initial", "metrics", "`evaluate` of the initial model on the test images"),
+                input(
+                    "initial",
+                    "metrics",
+                    "`evaluate` of the initial model on the test images",
+                ),
                 optional("initial_validation", "metrics", "the same on the validation images"),
                 optional("initial_costs", "metrics", "what the initial labels cost"),
                 optional("initial_selection", "metrics", "the pools before the first round"),
                 any("skipped", "metrics", "what was left out of the datasets as faulty"),
-                any("evaluations", "metrics", "`evaluate` on the test images, of every round"),
-                any("validations", "metrics", "`evaluate` on the validation images, of every round"),
-                any("costs", "metrics", "what `merge-sa` asked of the annotator, of every round"),
-                any("selections", "metrics", "what `select-*` says of the pools, of every round"),
+                any(
+                    "evaluations",
+                    "metrics",
+                    "`evaluate` on the test images, of every round",
+                ),
+                any(
+                    "validations",
+                    "metrics",
+                    "`evaluate` on the validation images, of every round",
+                ),
+                any(
+                    "costs",
+                    "metrics",
+                    "what `merge-sa` asked of the annotator, of every round",
+                ),
+                any(
+                    "selections",
+                    "metrics",
+                    "what `select-*` says of the pools, of every round",
+                ),
             ],
             outputs: vec![
                 output("rounds", "table", "a row a round, Parquet"),
@@ -104,8 +124,14 @@ impl Stage for Tables {
         let rows = rows(job, &params)?;
         RoundRow::to_table(&rows)?.write_parquet(job.output("rounds")?)?;
         SummaryRow::to_table(&summarise(&rows))?.write_parquet(job.output("summary")?)?;
-        let last = rows.last().and_then(|row| row.ap50).map(|value| ("final_ap50".to_owned(), value));
-        Ok(Outcome { metrics: last.into_iter().collect(), notes: Vec::new() })
+        let last = rows
+            .last()
+            .and_then(|row| row.ap50)
+            .map(|value| ("final_ap50".to_owned(), value));
+        Ok(Outcome {
+            metrics: last.into_iter().collect(),
+            notes: Vec::new(),
+        })
     }
 }
 
@@ -114,12 +140,30 @@ fn rows(job: &Job, params: &Params) -> Result<Vec<RoundRow>, StageError> {
     let validations: BTreeMap<u32, Evaluation> = by_round(job.inputs("validations"))?;
     let mut costs: BTreeMap<u32, Cost> = by_round(job.inputs("costs"))?;
     let mut selections: BTreeMap<u32, Selection> = by_round(job.inputs("selections"))?;
-    let start = RoundRow { strategy: params.strategy.clone(), seed: params.seed, ..RoundRow::default() };
+    let start = RoundRow {
+        strategy: params.strategy.clone(),
+        seed: params.seed,
+        ..RoundRow::default()
+    };
     let initial: Evaluation = read_json(job.input("initial")?)?;
     let initial_validation: Option<Evaluation> = job.optional_input("initial_validation").map(read_json).transpose()?;
-    let initial_cost = job.optional_input("initial_costs").map(read_json).transpose()?.unwrap_or_default();
-    let initial_selection = job.optional_input("initial_selection").map(read_json).transpose()?.unwrap_or_default();
-    let mut rows = vec![row(start.clone(), &initial, initial_validation.as_ref(), &initial_cost, &initial_selection)];
+    let initial_cost = job
+        .optional_input("initial_costs")
+        .map(read_json)
+        .transpose()?
+        .unwrap_or_default();
+    let initial_selection = job
+        .optional_input("initial_selection")
+        .map(read_json)
+        .transpose()?
+        .unwrap_or_default();
+    let mut rows = vec![row(
+        start.clone(),
+        &initial,
+        initial_validation.as_ref(),
+        &initial_cost,
+        &initial_selection,
+    )];
     for input in job.inputs("skipped") {
         let skipped: Skipped = read_json(&input.path)?;
         rows[0].skipped_images += skipped.skipped_images;
@@ -127,8 +171,20 @@ fn rows(job: &Job, params: &Params) -> Result<Vec<RoundRow>, StageError> {
     }
     let mut values = Vec::new();
     for (round, evaluation) in &evaluations {
-        let (cost, selection) = (costs.remove(round).unwrap_or_default(), selections.remove(round).unwrap_or_default());
-        let mut next = row(RoundRow { round: *round, ..start.clone() }, evaluation, validations.get(round), &cost, &selection);
+        let (cost, selection) = (
+            costs.remove(round).unwrap_or_default(),
+            selections.remove(round).unwrap_or_default(),
+        );
+        let mut next = row(
+            RoundRow {
+                round: *round,
+                ..start.clone()
+            },
+            evaluation,
+            validations.get(round),
+            &cost,
+            &selection,
+        );
         values.push(next.validation_ap50);
         next.ap_shift = shift(&values, params.window as usize);
         let before = &rows[rows.len() - 1];
@@ -172,7 +228,11 @@ fn row(
 fn by_round<T: DeserializeOwned>(inputs: &[Input]) -> Result<BTreeMap<u32, T>, StageError> {
     let read = |input: &Input| {
         let round = input.label.parse().map_err(|_| {
-            StageError::new(format!("{}: `{}` is not the number of a round", input.path.display(), input.label))
+            StageError::new(format!(
+                "{}: `{}` is not the number of a round",
+                input.path.display(),
+                input.label
+            ))
         })?;
         Ok((round, read_json(Path::new(&input.path))?))
     };
