@@ -124,7 +124,7 @@ fn sources() -> Vec<(String, PathBuf, String)> {
                     .file_stem()
                     .is_some_and(|stem| stem.to_str().is_some_and(|s| s.ends_with("tests")));
                 if !is_test {
-                    let text = std::fs::read_to_string(&path).unwrap();
+                    let text = fs_err::read_to_string(&path).unwrap();
                     found.push((module.trim_end_matches(".rs").to_owned(), path.clone(), code(&text)));
                 }
             }

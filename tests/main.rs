@@ -1,4 +1,7 @@
 //! Tests of the whole program, in one binary.
 
+#![expect(clippy::unwrap_used, reason = "clippy knows test functions, not what they call")]
+
 mod architecture;
 mod spec;
+mod support;

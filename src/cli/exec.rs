@@ -65,10 +65,10 @@ pub(super) fn params(set: &[String], kind: &KindInfo) -> Result<serde_json::Valu
         let mut failure = Failure::usage(format!("the params of `{}` are wrong", kind.name));
         for problem in problems {
             let mut text = problem.to_string();
-            if let Some(PathPart::Key(key)) = problem.path.last() {
-                if let Some(near) = suggest(key, problem.candidates.iter().map(String::as_str)) {
-                    text += &format!("; did you mean `{near}`?");
-                }
+            if let Some(PathPart::Key(key)) = problem.path.last()
+                && let Some(near) = suggest(key, problem.candidates.iter().map(String::as_str))
+            {
+                text += &format!("; did you mean `{near}`?");
             }
             failure = failure.hint(text);
         }

@@ -169,7 +169,7 @@ fn names_pipelines(path: &Path) -> bool {
 
 fn read(path: &Path) -> Result<String, String> {
     std::fs::File::open(path)
-        .and_then(|file| std::io::read_to_string(file))
+        .and_then(std::io::read_to_string)
         .map_err(|error| match error.kind() {
             std::io::ErrorKind::NotFound => "no such file".to_owned(),
             std::io::ErrorKind::InvalidData => "it is not UTF-8 text".to_owned(),

@@ -91,7 +91,7 @@ impl Display {
             Event::StageCached { stage, .. } => self.line(&format!("{DIM}cached   {stage}{RESET}")),
             Event::StageWaiting { stage, .. } => self.line(&format!("waiting  {stage}: another run is making it")),
             Event::StagePruned { stage, guard } => {
-                self.line(&format!("{DIM}pruned   {stage}: {guard} said stop{RESET}"))
+                self.line(&format!("{DIM}pruned   {stage}: {guard} said stop{RESET}"));
             }
             Event::StageSkipped { stage, because } => self.line(&format!("{DIM}skipped  {stage}: {because}{RESET}")),
             Event::RunFinished { counts, seconds } => {
@@ -146,11 +146,11 @@ impl Display {
             .map(|(name, value)| format!("{} {}", name.replace('_', " "), short(*value)));
         let figures = figures.collect::<Vec<_>>().join("  ");
         if let Some(bar) = &running.bar {
-            if let Some(total) = progress.total {
-                if bar.length() != Some(total) {
-                    bar.set_style(style("{prefix:24!} {bar:24} {pos}/{len} {eta:>4} left  {msg}"));
-                    bar.set_length(total);
-                }
+            if let Some(total) = progress.total
+                && bar.length() != Some(total)
+            {
+                bar.set_style(style("{prefix:24!} {bar:24} {pos}/{len} {eta:>4} left  {msg}"));
+                bar.set_length(total);
             }
             bar.set_position(progress.done);
             bar.set_message(figures);

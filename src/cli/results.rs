@@ -92,12 +92,12 @@ fn write_from(
         if let Some(all) = &mut all_rows {
             all.extend(rows.clone());
         }
-        written.push(part.write(loaded, pipeline, rows, store, folder)?);
+        written.push(part.write(loaded, pipeline, &rows, store, folder)?);
     }
     if let (true, Some(rows)) = (loaded.plan.pipelines.len() > 1, all_rows) {
         let wants = |node: &&Node| node.pipelines.is_empty() || node.pipelines.len() == loaded.plan.pipelines.len();
         if let Some(part) = Part::comparison(loaded, records, &wants) {
-            written.push(part.write(loaded, &loaded.name, rows, store, folder)?);
+            written.push(part.write(loaded, &loaded.name, &rows, store, folder)?);
         }
     }
     Ok(written)
@@ -168,28 +168,28 @@ impl<'a> Part<'a> {
         &self,
         loaded: &Loaded,
         name: &str,
-        rows: Vec<RoundRow>,
+        rows: &[RoundRow],
         store: &Store,
         folder: &Path,
     ) -> Result<Written, Failure> {
         let folder = folder.join(name);
         let page = folder.join("index.html");
-        let from = self.fingerprint(loaded, &rows);
+        let from = self.fingerprint(loaded, rows);
         if let Some(table) = up_to_date(&folder, &from) {
             return Ok(Written { page, table });
         }
         fs_err::create_dir_all(&folder)?;
-        let summary = summarise(&rows);
-        let table = RoundRow::to_table(&rows)?;
+        let summary = summarise(rows);
+        let table = RoundRow::to_table(rows)?;
         table.write_csv(&folder.join("rounds.csv"))?;
         table.write_parquet(&folder.join("rounds.parquet"))?;
         SummaryRow::to_table(&summary)?.write_csv(&folder.join("summary.csv"))?;
         store.export(self.charts, &folder.join("charts"))?;
         let figures = figures(&folder.join("charts"))?;
-        let html = self.page(loaded, name, &rows, &summary, figures).html();
+        let html = self.page(loaded, name, rows, &summary, figures).html();
         let html = html.map_err(|e| Failure::environment(format!("could not write the page: {e}")))?;
         write_atomically(&page, |writer| writer.write_all(html.as_bytes()))?;
-        let table = Grid::of_rounds(&rows).columns(&TERMINAL_HEADS).text();
+        let table = Grid::of_rounds(rows).columns(&TERMINAL_HEADS).text();
         let stamp = Stamp {
             from,
             files: files(&folder)?,

@@ -61,12 +61,16 @@ fn same_names(pipelines: &[Pipeline]) -> Vec<Diagnostic> {
     twice.map(said).collect()
 }
 
+/// Label, node, output, and the group that `rounds.last` stands for: an input without what is only for drawings.
+type Origin = (String, NodeId, String, Option<u32>);
+
 /// What makes two nodes the same work.
 #[derive(PartialEq, Eq, Hash)]
 struct Identity {
     kind: String,
     params: String,
-    inputs: Vec<(String, Vec<(String, NodeId, String, Option<u32>)>)>,
+    /// By port.
+    inputs: Vec<(String, Vec<Origin>)>,
     guard: Option<NodeId>,
 }
 
@@ -195,13 +199,13 @@ impl Expansion {
         } else {
             name
         };
-        let identity = |input: &NodeInput| (input.label.clone(), input.node, input.output.clone(), input.last_of);
+        let origin = |input: &NodeInput| (input.label.clone(), input.node, input.output.clone(), input.last_of);
         let identity = Identity {
             kind: kind.name.clone(),
             params: params.text.clone(),
             inputs: inputs
                 .iter()
-                .map(|(port, list)| (port.clone(), list.iter().map(identity).collect()))
+                .map(|(port, list)| (port.clone(), list.iter().map(origin).collect()))
                 .collect(),
             guard: turn.guard,
         };

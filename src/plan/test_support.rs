@@ -23,7 +23,7 @@ fn ports(text: &str) -> Vec<InputPort> {
     text.split_whitespace().map(port).collect()
 }
 
-fn kind(name: &str, inputs: &str, outputs: &str, params: Value) -> KindInfo {
+fn kind(name: &str, inputs: &str, outputs: &str, params: &Value) -> KindInfo {
     let output = |port: InputPort| OutputPort {
         name: port.name,
         artifact: port.artifact,
@@ -54,60 +54,60 @@ pub(super) fn registry() -> Registry {
         "window": {"type": "integer", "format": "uint32", "minimum": 2}});
     let title = json!({"title": {"type": "string", "default": ""}});
     let kinds = vec![
-        kind("shapes", "", "dataset:dataset images:images", seed.clone()),
+        kind("shapes", "", "dataset:dataset images:images", &seed),
         kind(
             "split-pools",
             "dataset:dataset",
             "labelled:dataset validation:dataset pool:pool",
-            seed.clone(),
+            &seed,
         ),
         kind(
             "train",
             "dataset:dataset images:images model:model? validation:dataset?",
             "model:model",
-            json!({"epochs": {"type": "integer", "minimum": 1, "default": 12}, "rate": {"type": "number", "default": 0.01}, "seed": whole(0)}),
+            &json!({"epochs": {"type": "integer", "minimum": 1, "default": 12}, "rate": {"type": "number", "default": 0.01}, "seed": whole(0)}),
         ),
         kind(
             "draw-batch",
             "pool:pool dataset:dataset",
             "batch:dataset pool:pool",
-            json!({"take": whole(24)}),
+            &json!({"take": whole(24)}),
         ),
         kind(
             "detect",
             "model:model dataset:dataset images:images",
             "detections:detections",
-            json!({}),
+            &json!({}),
         ),
         kind(
             "merge-sa",
             "detections:detections batch:dataset",
             "annotations:dataset costs:metrics",
-            round.clone(),
+            &round,
         ),
         kind(
             "select",
             "annotations:dataset labelled:dataset pool:pool",
             "train:dataset labelled:dataset pool:pool stats:metrics",
-            json!({"mode": {"enum": ["hard", "easy"], "default": "hard"}}),
+            &json!({"mode": {"enum": ["hard", "easy"], "default": "hard"}}),
         ),
         kind(
             "evaluate",
             "detections:detections dataset:dataset",
             "metrics:metrics per_class:table",
-            json!({}),
+            &json!({}),
         ),
-        kind("until", "metrics:metrics*", "decision:decision", until),
+        kind("until", "metrics:metrics*", "decision:decision", &until),
         kind(
             "tables",
             "evals:metrics* costs:metrics*? final:model?",
             "rounds:table summary:table",
-            title.clone(),
+            &title,
         ),
-        kind("compare", "rounds:table*", "rounds:table", json!({})),
-        kind("charts", "rounds:table*", "charts:charts", title),
-        kind("join", "items:any*?", "item:any", seed.clone()),
-        kind("step", "item:any?", "item:any", seed),
+        kind("compare", "rounds:table*", "rounds:table", &json!({})),
+        kind("charts", "rounds:table*", "charts:charts", &title),
+        kind("join", "items:any*?", "item:any", &seed),
+        kind("step", "item:any?", "item:any", &seed),
     ];
     let mut registry = Registry::new();
     registry

@@ -32,8 +32,8 @@ impl Project {
     /// Writes a file, with the folders above it.
     pub(crate) fn file(&self, name: &str, text: impl AsRef<[u8]>) -> &Self {
         let path = self.path(name);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(path, text).unwrap();
+        fs_err::create_dir_all(path.parent().unwrap()).unwrap();
+        fs_err::write(path, text).unwrap();
         self
     }
 
@@ -69,11 +69,7 @@ impl Project {
     /// Starts the program, with what it says on stdout to be read.
     pub(crate) fn start(&self, arguments: &str) -> Child {
         let mut command = self.command(arguments);
-        command
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap()
+        command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap()
     }
 }
 

@@ -47,7 +47,6 @@ impl Losses {
     }
 
     /// The sum of the parts, to take the gradient of.
-    #[must_use]
     pub fn total(&self) -> Tensor {
         &self.classifier + &self.box_reg + &self.objectness + &self.rpn_box_reg
     }

@@ -134,7 +134,7 @@ mod tests {
     #[test]
     fn batches_come_in_order_however_long_each_takes() {
         let make = |item: usize| {
-            std::thread::sleep(Duration::from_millis(if item % 3 == 0 { 3 } else { 0 }));
+            std::thread::sleep(Duration::from_millis(if item.is_multiple_of(3) { 3 } else { 0 }));
             Ok(item * 10)
         };
         let mut seen = Vec::new();

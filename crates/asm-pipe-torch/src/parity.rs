@@ -177,7 +177,7 @@ fn answers_as_torchvision(architecture: Architecture, name: &str) {
         .losses(&images, &targets, &mut Stream::new(0, "test", &[]))
         .unwrap();
     for (what, value) in losses.parts() {
-        let expected = golden[&format!("loss.{}", what)].double_value(&[0]);
+        let expected = golden[&format!("loss.{what}")].double_value(&[0]);
         assert!(
             (value - expected).abs() <= 1e-3 * expected,
             "{what}: {value} for {expected}"

@@ -93,16 +93,17 @@ fn fill(picture: &Picture, layer_of: &[usize], width: &[f64]) -> Vec<Vec<Slot>> 
     let mut ways: Vec<Vec<(usize, usize)>> = vec![Vec::new(); layer_of.len()];
     for item in (0..layer_of.len()).filter(|_| has_ways) {
         let mut before = place_of[item];
-        for layer in layer_of[item] + 1..=layer_of[item] + length(item) {
+        let passed = layers.iter_mut().enumerate().skip(layer_of[item] + 1);
+        for (number, layer) in passed.take(length(item)) {
             let slot = Slot {
                 stand: Stand::Way(item),
                 x: 0.0,
                 width: WAY,
                 from: vec![before],
             };
-            before = (layer, layers[layer].len());
+            before = (number, layer.len());
             ways[item].push(before);
-            layers[layer].push(slot);
+            layer.push(slot);
         }
     }
     for arrow in picture.arrows.iter().filter(|arrow| !arrow.is_back()) {

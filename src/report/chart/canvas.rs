@@ -100,13 +100,16 @@ pub(super) fn centred(size: u32, scale: u32) -> TextStyle<'static> {
     letters(size, scale).pos(Pos::new(HPos::Left, VPos::Center))
 }
 
+/// The plot and, to its right, the legend.
+type Halves<B> = (DrawingArea<B, Shift>, DrawingArea<B, Shift>);
+
 /// Puts the title on top and splits what is left into the plot and, to its right, the legend.
 pub(super) fn frame<B: DrawingBackend>(
     area: &DrawingArea<B, Shift>,
     title: &str,
     legend_width: u32,
     scale: u32,
-) -> Result<(DrawingArea<B, Shift>, DrawingArea<B, Shift>), DrawingAreaErrorKind<B::ErrorType>> {
+) -> Result<Halves<B>, DrawingAreaErrorKind<B::ErrorType>> {
     let (head, body) = area.split_vertically(42 * scale);
     head.draw(&Text::new(
         title.to_owned(),

@@ -116,28 +116,28 @@ impl Default for Train {
     }
 }
 
-fn good(given: Value) -> Value {
-    decode(&params_schema::<Train>(), &given).unwrap_or_else(|problems| panic!("{given}: {problems:?}"))
+fn good(given: &Value) -> Value {
+    decode(&params_schema::<Train>(), given).unwrap_or_else(|problems| panic!("{given}: {problems:?}"))
 }
 
-fn bad(given: Value) -> Vec<String> {
-    let problems = decode(&params_schema::<Train>(), &given).expect_err("it should not fit");
+fn bad(given: &Value) -> Vec<String> {
+    let problems = decode(&params_schema::<Train>(), given).expect_err("it should not fit");
     problems.iter().map(ToString::to_string).collect()
 }
 
 #[test]
 fn nothing_given_is_all_defaults_and_reads_back_as_the_type() {
-    let all = good(json!({}));
+    let all = good(&json!({}));
     assert_eq!(serde_json::from_value::<Train>(all.clone()).unwrap(), Train::default());
-    assert_eq!(good(Value::Null), all);
+    assert_eq!(good(&Value::Null), all);
     assert_eq!(all["clip"], Value::Null);
     assert_eq!(all["augment"]["flip"], json!(0.5));
 }
 
 #[test]
 fn spelled_out_defaults_change_nothing() {
-    let all = good(json!({}));
-    assert_eq!(good(all.clone()).to_string(), all.to_string());
+    let all = good(&json!({}));
+    assert_eq!(good(&all).to_string(), all.to_string());
     for part in [
         json!({"epochs": 12}),
         json!({"learning_rate": 1}),
@@ -147,13 +147,13 @@ fn spelled_out_defaults_change_nothing() {
         json!({"augment": {"jitter": 0.10000000149011612}}),
         json!({"schedule": {"kind": "constant"}}),
     ] {
-        assert_eq!(good(part.clone()).to_string(), all.to_string(), "{part}");
+        assert_eq!(good(&part).to_string(), all.to_string(), "{part}");
     }
 }
 
 #[test]
 fn what_is_given_is_kept_and_completed() {
-    let params = good(json!({
+    let params = good(&json!({
         "architecture": "efficientnet_lite0", "clip": 5, "limit": 3, "order": "listed", "shape": "tiny",
         "schedule": {"kind": "step", "at": [8, 10]}, "warm": {"kind": "constant"}, "roots": ["a", "b"],
         "classes": ["cat"], "weights": {"cat": 2}, "size": [1, 2], "seed": 18446744073709551615u64,
@@ -176,7 +176,7 @@ fn what_is_given_is_kept_and_completed() {
 #[test]
 fn every_problem_is_reported_with_its_place() {
     assert_eq!(
-        bad(json!({
+        bad(&json!({
             "epochs": "a", "learning_rate": 0, "architecture": "tini", "augment": {"flip": 1.5, "flap": 1},
             "classes": ["a", 2], "difficult": 1, "limit": 1.5, "order": "list", "size": [1], "seed": -1,
             "roots": [1], "schedule": {"kind": "step", "at": [1.5]}, "warm": {"kind": "stop"}, "weights": {"a": "b"},
@@ -204,11 +204,11 @@ fn every_problem_is_reported_with_its_place() {
 #[test]
 fn whole_numbers_are_not_written_with_a_fraction_and_fit_their_type() {
     assert_eq!(
-        bad(json!({"epochs": 3.0})),
+        bad(&json!({"epochs": 3.0})),
         ["epochs: expected a whole number >= 1, found `3.0`"]
     );
     assert_eq!(
-        bad(json!({"epochs": 5_000_000_000_u64})),
+        bad(&json!({"epochs": 5_000_000_000_u64})),
         ["epochs: expected a whole number from 0 to 4294967295, found `5000000000`"]
     );
 }
@@ -237,25 +237,25 @@ fn required_params_are_asked_for_at_the_mapping_that_lacks_them() {
         ["b: missing `c`: a list of numbers", "missing `a`: a whole number"]
     );
     assert_eq!(
-        bad(json!({"schedule": {"kind": "step"}})),
+        bad(&json!({"schedule": {"kind": "step"}})),
         ["schedule: missing `at`: a list of whole numbers >= 0"]
     );
     assert_eq!(
-        bad(json!({"schedule": {}})),
+        bad(&json!({"schedule": {}})),
         ["schedule: missing `kind`: one of `constant`, `step`"]
     );
 }
 
 #[test]
 fn a_scalar_for_a_mapping_and_a_mapping_for_a_scalar_are_problems() {
-    assert_eq!(bad(json!([])), ["expected a mapping, found a list"]);
-    assert_eq!(bad(json!({"augment": 3})), ["augment: expected a mapping, found `3`"]);
+    assert_eq!(bad(&json!([])), ["expected a mapping, found a list"]);
+    assert_eq!(bad(&json!({"augment": 3})), ["augment: expected a mapping, found `3`"]);
     assert_eq!(
-        bad(json!({"epochs": {}})),
+        bad(&json!({"epochs": {}})),
         ["epochs: expected a whole number >= 1, found a mapping"]
     );
     assert_eq!(
-        bad(json!({"roots": 3})),
+        bad(&json!({"roots": 3})),
         ["roots: expected text or a list of text, found `3`"]
     );
 }
@@ -300,7 +300,7 @@ fn externally_tagged_alternatives_are_told_apart_by_their_key() {
 fn the_order_of_keys_does_not_matter() {
     let one: Value = serde_json::from_str(r#"{"epochs": 3, "clip": 1.5}"#).unwrap();
     let other: Value = serde_json::from_str(r#"{"clip": 1.50, "epochs": 3}"#).unwrap();
-    assert_eq!(good(one).to_string(), good(other).to_string());
+    assert_eq!(good(&one).to_string(), good(&other).to_string());
 }
 
 #[test]

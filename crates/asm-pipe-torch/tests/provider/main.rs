@@ -1,6 +1,8 @@
 //! The program from outside: jobs in, messages and files out. Each job has a process of its own, for libtorch's threads and
 //! random generator belong to the process.
 
+#![expect(clippy::unwrap_used, reason = "clippy knows test functions, not what they call")]
+
 mod bench;
 
 use std::io::Write as _;
