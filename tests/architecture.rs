@@ -48,7 +48,7 @@ const OWNERS: [(&str, &[&str]); 12] = [
     ("annotate_snippets", &["spec"]),
     ("strsim", &["spec"]),
     ("petgraph", &["plan"]),
-    ("blake3", &["store", "random"]),
+    ("blake3", &["store", "random", "detection"]),
     ("polars", &["table"]),
     ("plotters", &["report"]),
     ("askama", &["report"]),

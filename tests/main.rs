@@ -3,5 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "clippy knows test functions, not what they call")]
 
 mod architecture;
+mod commands;
+mod faulty_data;
+mod main_job;
 mod spec;
 mod support;

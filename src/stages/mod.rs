@@ -60,8 +60,8 @@ mod tests {
         let names: BTreeSet<&str> = kinds.iter().map(|kind| kind.name.as_str()).collect();
         assert_eq!(names.len(), kinds.len());
         for kind in &kinds {
-            let params = kind.params["properties"].as_object().unwrap();
-            for (name, schema) in params {
+            let params = kind.params["properties"].as_object();
+            for (name, schema) in params.into_iter().flatten() {
                 assert!(schema["description"].is_string(), "{} {name}", kind.name);
             }
             assert_eq!(kind.params["additionalProperties"], false, "{}", kind.name);
