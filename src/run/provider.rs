@@ -15,8 +15,8 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process_group};
 
-use crate::stage::KindInfo;
 use crate::stage::protocol::{Description, FORMAT};
+use crate::stage::{KindInfo, Program};
 use crate::store::Store;
 
 /// What the names of providers begin with.
@@ -32,7 +32,7 @@ const LONGEST: u64 = 16 << 20;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Provider {
     /// The program.
-    pub program: PathBuf,
+    pub program: Program,
     /// Its kinds.
     pub kinds: Vec<KindInfo>,
 }
@@ -90,7 +90,13 @@ pub fn discover(store: &Store, folders: &[PathBuf]) -> Discovery {
     let mut discovery = Discovery::default();
     for program in programs(folders) {
         match described(store, &program) {
-            Ok(Description { kinds, .. }) => discovery.providers.push(Provider { program, kinds }),
+            Ok(Description { kinds, environment, .. }) => {
+                let program = Program {
+                    path: program,
+                    environment,
+                };
+                discovery.providers.push(Provider { program, kinds });
+            }
             Err(why) => discovery.warnings.push(BrokenProvider { program, why }),
         }
     }

@@ -6,7 +6,6 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::path::Path;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
@@ -17,7 +16,7 @@ use serde_json::Value;
 
 use super::process_mark::ProcessMark;
 use crate::stage::protocol::Message;
-use crate::stage::{Job, Outcome, Reporter, StageError};
+use crate::stage::{Job, Outcome, Program, Reporter, StageError};
 
 /// A line longer than this is cut: a program that prints without end must not fill the memory.
 const LONGEST_LINE: u64 = 1 << 20;
@@ -57,15 +56,17 @@ pub(crate) enum Lost {
 
 impl Worker {
     /// Starts `PROGRAM work`.
-    pub(crate) fn start(program: &Path) -> Result<Self, StageError> {
-        let mut command = Command::new(program);
+    pub(crate) fn start(program: &Program) -> Result<Self, StageError> {
+        let mut command = Command::new(&program.path);
         command.arg("work").process_group(0);
+        let set = |(name, _): &(&String, &String)| std::env::var_os(name).is_none();
+        command.envs(program.environment.iter().filter(set));
         command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         let cannot =
-            |e: std::io::Error| StageError::new(format!("cannot start the provider `{}`: {e}", program.display()));
+            |e: std::io::Error| StageError::new(format!("cannot start the provider `{}`: {e}", program.path.display()));
         let mut child = command.spawn().map_err(cannot)?;
         let (sender, lines) = sync_channel(1024);
         if let Some(stdout) = child.stdout.take() {

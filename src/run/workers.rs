@@ -87,7 +87,7 @@ impl Executor for Workers<'_> {
         let Some(Via::Provider(program)) = self.registry.get(&job.kind).map(|kind| &kind.via) else {
             return Err(StageError::new(format!("no provider serves the kind `{}`", job.kind)).into());
         };
-        let sort = (program.clone(), job.cpus);
+        let sort = (program.path.clone(), job.cpus);
         loop {
             let idle = self.idle(&sort);
             let is_new = idle.is_none();
@@ -109,10 +109,12 @@ impl Executor for Workers<'_> {
                 Err(Attempt::Lost(Lost::Gone | Lost::Silent(_))) if !is_new => continue,
                 Err(Attempt::Lost(Lost::Gone)) => Err(StageError::new(format!(
                     "the provider `{}` ended before it took the job",
-                    program.display()
+                    program.path.display()
                 ))
                 .into()),
-                Err(Attempt::Lost(Lost::Died(status) | Lost::Silent(status))) => Err(died(program, status).into()),
+                Err(Attempt::Lost(Lost::Died(status) | Lost::Silent(status))) => {
+                    Err(died(&program.path, status).into())
+                }
                 Err(Attempt::Lost(Lost::Confused(error))) => Err(error.into()),
             };
             drop(worker);

@@ -11,4 +11,4 @@ mod registry;
 
 pub use job::{Input, Job, Outcome, Progress, Reporter, Silent, StageError};
 pub use kind::{ExternalInput, InputPort, KindInfo, OutputPort, Stage, params_schema};
-pub use registry::{NameTaken, Registered, Registry, Via};
+pub use registry::{NameTaken, Program, Registered, Registry, Via};

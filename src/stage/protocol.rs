@@ -4,6 +4,8 @@
 //! stdin, does the job described by `job.json` in it, and prints [`Message`]s: any number of `progress` and `log`, then
 //! one `done` or `failed`. It ends when stdin closes. Its stderr goes to the job's log.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::{KindInfo, Outcome, Progress, StageError};
@@ -18,6 +20,10 @@ pub struct Description {
     pub format: u32,
     /// The kinds it serves.
     pub kinds: Vec<KindInfo>,
+    /// Environment variables to start its workers with, save those that the user has set: what libraries read when they are
+    /// loaded, too late for the program itself to set.
+    #[serde(default)]
+    pub environment: BTreeMap<String, String>,
 }
 
 /// What a worker says about its job.

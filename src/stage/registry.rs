@@ -13,14 +13,30 @@ pub enum Via {
     /// This process.
     BuiltIn(Arc<dyn Stage>),
     /// A program that speaks the provider protocol.
-    Provider(PathBuf),
+    Provider(Program),
+}
+
+/// A program that speaks the provider protocol, and how its workers are started.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Program {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Environment variables of its workers, save those that the user has set.
+    pub environment: BTreeMap<String, String>,
+}
+
+impl From<PathBuf> for Program {
+    fn from(path: PathBuf) -> Self {
+        let environment = BTreeMap::new();
+        Self { path, environment }
+    }
 }
 
 impl fmt::Display for Via {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::BuiltIn(_) => f.write_str("built in"),
-            Self::Provider(program) => write!(f, "{}", program.display()),
+            Self::Provider(program) => write!(f, "{}", program.path.display()),
         }
     }
 }
@@ -78,8 +94,8 @@ impl Registry {
     ///
     /// # Errors
     /// At the first name that is taken; the kinds before it are added.
-    pub fn register_provider(&mut self, program: PathBuf, kinds: Vec<KindInfo>) -> Result<(), NameTaken> {
-        let via = Via::Provider(program);
+    pub fn register_provider(&mut self, program: impl Into<Program>, kinds: Vec<KindInfo>) -> Result<(), NameTaken> {
+        let via = Via::Provider(program.into());
         kinds.into_iter().try_for_each(|info| self.add(info, via.clone()))
     }
 
@@ -148,7 +164,7 @@ mod tests {
             .unwrap();
         assert_eq!(registry.names().collect::<Vec<_>>(), ["adapt", "copy", "train"]);
         assert!(matches!(registry.get("copy").unwrap().via, Via::BuiltIn(_)));
-        assert!(matches!(&registry.get("train").unwrap().via, Via::Provider(p) if p.ends_with("asm-pipe-x")));
+        assert!(matches!(&registry.get("train").unwrap().via, Via::Provider(p) if p.path.ends_with("asm-pipe-x")));
         assert!(registry.get("none").is_none());
     }
 

@@ -17,12 +17,17 @@ use crate::{detect, train};
 /// The job's description in its folder.
 const JOB: &str = "job.json";
 
+/// How long libtorch's threads spin at each barrier before they sleep. Without a bound, training beside any other busy
+/// program runs at an eighth of its speed; with this one at a third, for 4 percent when it has the machine to itself (measured).
+const SPINS: &str = "10000";
+
 /// What this provider serves. Touches nothing of libtorch.
 #[must_use]
 pub fn description() -> Description {
     Description {
         format: FORMAT,
         kinds: vec![train::kind(), detect::kind()],
+        environment: [("GOMP_SPINCOUNT".to_owned(), SPINS.to_owned())].into(),
     }
 }
 

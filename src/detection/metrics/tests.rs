@@ -320,32 +320,3 @@ proptest! {
         }
     }
 }
-
-/// 5,000 images with 100 detections each of 20 classes. Run with `--release -- --ignored --nocapture` to see the time.
-#[test]
-#[ignore = "measures time"]
-fn five_thousand_images_take_a_fraction_of_a_second() {
-    let mut stream = crate::random::Stream::new(0, "test", &[]);
-    let mut any = || {
-        let [x, y, w, h] = [400.0, 300.0, 150.0, 150.0].map(|high| stream.uniform(5.0, high));
-        (Extent::from_xywh([x, y, w, h]), stream.below(20) as u32, stream.unit())
-    };
-    let images = (0..5000).map(|_| Scene {
-        objects: (0..4)
-            .map(|_| any())
-            .map(|(extent, label, _)| object(extent, label))
-            .collect(),
-        detections: (0..100)
-            .map(|_| any())
-            .map(|(extent, label, score)| ScoredBox { extent, label, score })
-            .collect(),
-    });
-    let scenes = Scenes {
-        images: images.collect(),
-        classes: (0..20).map(|class| class.to_string()).collect(),
-    };
-    let start = std::time::Instant::now();
-    let report = score(&scenes, Protocol::Coco);
-    println!("{:?} {:?}", start.elapsed(), report.figures["ap"]);
-    assert!(start.elapsed().as_secs() < 10);
-}

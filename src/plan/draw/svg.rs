@@ -14,23 +14,24 @@ const FRAME_BOTTOM: f64 = 16.0;
 /// How far ways back stand apart, at the right of a frame.
 const BACK: f64 = 22.0;
 
+/// Every rule is under the picture's own class: in a page, a style counts for all pictures.
 const STYLE: &str = "
-  text { font: 13px system-ui, sans-serif; fill: #1d2733; text-anchor: middle }
-  .kind { font-size: 11px; fill: #5b6876 }
-  .title { font-size: 12px; fill: #5b6876; text-anchor: start }
-  .label { font-size: 11px; fill: #9a4f00 }
-  .box { fill: #f2f6fb; stroke: #4a6fa5; stroke-width: 1.2 }
-  .decides { fill: #fdf3e3; stroke: #b26a00 }
-  .frame { fill: none; stroke: #9aa7b5; stroke-dasharray: 5 4 }
-  .arrow { fill: none; stroke: #66788c; stroke-width: 1.2 }
-  .gathered { stroke-width: 2.2 }
-  .back { fill: none; stroke: #b26a00; stroke-width: 1.2; stroke-dasharray: 5 3 }
-  .head { fill: #66788c } .backhead { fill: #b26a00 }
+  .stages text { font: 13px system-ui, sans-serif; fill: #1d2733; text-anchor: middle }
+  .stages .kind { font-size: 11px; fill: #5b6876 }
+  .stages .title { font-size: 12px; fill: #5b6876; text-anchor: start }
+  .stages .label { font-size: 11px; fill: #9a4f00 }
+  .stages .box { fill: #f2f6fb; stroke: #4a6fa5; stroke-width: 1.2 }
+  .stages .decides { fill: #fdf3e3; stroke: #b26a00 }
+  .stages .frame { fill: none; stroke: #9aa7b5; stroke-dasharray: 5 4 }
+  .stages .arrow { fill: none; stroke: #66788c; stroke-width: 1.2 }
+  .stages .gathered { stroke-width: 2.2 }
+  .stages .back { fill: none; stroke: #b26a00; stroke-width: 1.2; stroke-dasharray: 5 3 }
+  .stages .head { fill: #66788c } .stages .backhead { fill: #b26a00 }
   @media (prefers-color-scheme: dark) {
-    text { fill: #e4eaf1 } .kind, .title { fill: #a3b0be } .label { fill: #f0b35c }
-    .box { fill: #1f2b3a; stroke: #7fa3d6 } .decides { fill: #3a2d16; stroke: #e0a13c }
-    .frame { stroke: #617080 } .arrow { stroke: #93a4b6 } .back { stroke: #e0a13c }
-    .head { fill: #93a4b6 } .backhead { fill: #e0a13c }
+    .stages text { fill: #e4eaf1 } .stages .kind, .stages .title { fill: #a3b0be } .stages .label { fill: #f0b35c }
+    .stages .box { fill: #1f2b3a; stroke: #7fa3d6 } .stages .decides { fill: #3a2d16; stroke: #e0a13c }
+    .stages .frame { stroke: #617080 } .stages .arrow { stroke: #93a4b6 } .stages .back { stroke: #e0a13c }
+    .stages .head { fill: #93a4b6 } .stages .backhead { fill: #e0a13c }
   }";
 
 pub(super) fn draw(picture: &Picture) -> String {
@@ -40,7 +41,7 @@ pub(super) fn draw(picture: &Picture) -> String {
     let mut out = Vec::new();
     let (w, h) = (page.right + MARGIN, page.bottom + MARGIN);
     out.push(format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {w:.0} {h:.0}\" width=\"{w:.0}\" height=\"{h:.0}\" role=\"img\">"
+        "<svg class=\"stages\" xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {w:.0} {h:.0}\" width=\"{w:.0}\" height=\"{h:.0}\" role=\"img\">"
     ));
     out.push(format!("<title>Stages of {}</title>", escape(&picture.title)));
     out.push(format!("<style>{STYLE}\n</style>"));

@@ -50,20 +50,31 @@ impl LineChart {
         render(self)
     }
 
-    fn bounds(&self) -> (f64, f64, f64) {
+    /// What is shown across and up.
+    fn bounds(&self) -> [(f64, f64); 2] {
         let points = || self.series.iter().flat_map(|series| &series.points);
-        let low = points().map(|p| p.x).fold(f64::INFINITY, f64::min);
-        let high = points().map(|p| p.x).fold(f64::NEG_INFINITY, f64::max);
-        let top = points().map(|p| p.y + p.deviation.unwrap_or(0.0)).fold(0.0, f64::max);
-        let (low, high) = if low.is_finite() { (low, high) } else { (0.0, 1.0) };
-        let low = if low < 0.35 * high { 0.0_f64.min(low) } else { low };
-        let margin = ((high - low) * 0.04).max(if high > low { 0.0 } else { 0.5 });
-        (
-            low - margin.min(low.abs() + margin) * f64::from(u8::from(low != 0.0)),
-            high + margin,
-            if top > 0.0 { top * 1.12 } else { 1.0 },
-        )
+        let ends = |p: &Point| {
+            let deviation = p.deviation.unwrap_or(0.0);
+            [p.y - deviation, p.y + deviation]
+        };
+        [span(points().map(|p| p.x)), span(points().flat_map(ends))]
     }
+}
+
+/// From a little below the lowest value to a little above the highest; from 0 when that is not far.
+fn span(values: impl Iterator<Item = f64> + Clone) -> (f64, f64) {
+    let low = values.clone().fold(f64::INFINITY, f64::min);
+    let high = values.fold(f64::NEG_INFINITY, f64::max);
+    if low > high {
+        return (0.0, 1.0);
+    }
+    let low = if low >= 0.0 && low < 0.35 * high { 0.0 } else { low };
+    // Equal values get a span that does not depend on the last bits.
+    let margin = match high - low {
+        extent if extent > 1e-9 => extent * 0.06,
+        _ => high.abs().max(1.0) * 0.1,
+    };
+    (if low == 0.0 { 0.0 } else { low - margin }, high + margin)
 }
 
 impl Drawing for LineChart {
@@ -83,13 +94,17 @@ impl Drawing for LineChart {
             .max()
             .unwrap_or(0) as u32;
         let (plot, legend) = frame(area, &self.title, (60 + 8 * longest).clamp(110, 260), scale)?;
-        let (low, high, top) = self.bounds();
+        let [(low, high), (bottom, top)] = self.bounds();
         let mut chart = ChartBuilder::on(&plot)
             .margin(8 * scale)
             .x_label_area_size(46 * scale)
             .y_label_area_size(64 * scale)
-            .build_cartesian_2d(low..high, 0.0..top)?;
-        let decimals = if top < 2.0 { 2 } else { 0 };
+            .build_cartesian_2d(low..high, bottom..top)?;
+        let decimals = match top - bottom {
+            extent if extent < 0.15 => 3,
+            extent if extent < 2.0 => 2,
+            _ => 0,
+        };
         let x_labels = if self.whole_x {
             ((high - low) as usize + 1).min(12)
         } else {
@@ -116,7 +131,7 @@ impl Drawing for LineChart {
                     .points
                     .iter()
                     .rev()
-                    .filter_map(|p| Some((p.x, (p.y - p.deviation?).max(0.0))));
+                    .filter_map(|p| Some((p.x, p.y - p.deviation?)));
                 upper.chain(lower).collect()
             };
             if band.len() > 3 {
