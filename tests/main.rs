@@ -4,6 +4,7 @@
 
 mod architecture;
 mod commands;
+mod commands_as_stages;
 mod faulty_data;
 mod main_job;
 mod spec;

@@ -6,6 +6,7 @@
 mod dataset;
 mod detections;
 mod error;
+mod exchange;
 mod json;
 mod rows;
 pub mod schema;
@@ -13,4 +14,5 @@ pub mod schema;
 pub use dataset::{read_dataset, write_dataset};
 pub use detections::{read_detections, write_detections};
 pub use error::{ArtifactError, ArtifactFault};
+pub use exchange::ArtifactExchange;
 pub use json::{read_json, write_json};

@@ -105,6 +105,9 @@ pub(super) struct Run {
     /// Memory that stages may use together, in MiB; what is free by default.
     #[arg(long, value_name = "MIB")]
     pub(super) memory: Option<u64>,
+    /// Graphics processors that stages may use together; those that are there by default.
+    #[arg(long, value_name = "N")]
+    pub(super) gpus: Option<u32>,
     /// When a stage fails, go on with those that do not need it.
     #[arg(short, long)]
     pub(super) keep_going: bool,

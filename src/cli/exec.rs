@@ -11,11 +11,13 @@ use super::progress::short;
 use super::stages::unknown_kind;
 use super::terminal::{self, Format};
 use super::workspace::Untouched;
+use crate::run::command::Commands;
 use crate::run::executor::{Executor, JobError};
 use crate::run::in_process::InProcess;
 use crate::run::resources::available_cpus;
 use crate::run::workers::Workers;
 use crate::spec::{assignments, render, suggest};
+use crate::stage::command::{self, Given};
 use crate::stage::params::{PathPart, decode};
 use crate::stage::protocol::FORMAT;
 use crate::stage::{Input, Job, KindInfo, Outcome, Progress, Reporter, Via};
@@ -27,9 +29,14 @@ pub(super) fn exec(arguments: &Exec) -> Result<(), Failure> {
         .get(&arguments.kind)
         .ok_or_else(|| unknown_kind(&arguments.kind, registry.names()))?;
     let params = params(&arguments.set, &kind.info)?;
-    let inputs = inputs(&arguments.inputs, &kind.info)?;
+    let own = matches!(kind.via, Via::Command(_)).then(|| command::shaped(&given(&arguments.inputs), &params));
+    let info = own.as_ref().unwrap_or(&kind.info);
+    if let Some(problem) = own.iter().flat_map(|own| command::problems(own, &params)).next() {
+        return Err(Failure::usage(problem.to_string()));
+    }
+    let inputs = inputs(&arguments.inputs, info)?;
     let job = job(
-        &kind.info,
+        info,
         params,
         inputs,
         &arguments.out,
@@ -41,6 +48,7 @@ pub(super) fn exec(arguments: &Exec) -> Result<(), Failure> {
     let done = match kind.via {
         Via::BuiltIn(_) => InProcess::new(registry).execute(&job, &reporter),
         Via::Provider(_) => Workers::new(registry).execute(&job, &reporter),
+        Via::Command(_) => Commands::new(registry).execute(&job, &reporter),
     };
     let outcome = done.map_err(|error| match error {
         JobError::Stopped => Failure::new(FailureKind::Interrupted, "stopped"),
@@ -51,6 +59,22 @@ pub(super) fn exec(arguments: &Exec) -> Result<(), Failure> {
     })?;
     place_outputs(&job, &arguments.out)?;
     tell(&job, &outcome, &arguments.out, arguments.output.format)
+}
+
+/// The ports that `--in` names.
+fn given(inputs: &[String]) -> Vec<Given<'_>> {
+    let mut found: Vec<Given> = Vec::new();
+    for input in inputs {
+        let name = input.split(['=', ':']).next().unwrap_or_default();
+        match found.iter_mut().find(|known| known.port == name) {
+            Some(known) => known.many = true,
+            None => found.push(Given {
+                port: name,
+                many: false,
+            }),
+        }
+    }
+    found
 }
 
 /// The params of `--set`, checked, with defaults filled in.

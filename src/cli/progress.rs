@@ -88,6 +88,16 @@ impl Display {
                     self.say(&format!("           the whole log: {log}"));
                 }
             }
+            Event::StageRetried {
+                stage,
+                attempt,
+                retries,
+                message,
+                wait,
+            } => self.say(&format!(
+                "{YELLOW}again{RESET}    {stage}: attempt {attempt} of {} failed, again in {wait:.0} s: {message}",
+                retries + 1
+            )),
             Event::StageCached { stage, .. } => self.line(&format!("{DIM}cached   {stage}{RESET}")),
             Event::StageWaiting { stage, .. } => self.line(&format!("waiting  {stage}: another run is making it")),
             Event::StagePruned { stage, guard } => {

@@ -8,7 +8,7 @@ use super::results;
 use super::terminal::{self, Format};
 use super::workspace::Workspace;
 use crate::plan::Plan;
-use crate::run::resources::{available_cpus, available_memory_mib};
+use crate::run::resources::{available_cpus, available_gpus, available_memory_mib};
 use crate::run::{Interrupt, RunOptions, Summary};
 
 /// How many stages run at once unless said otherwise: the cores and the memory are the real bounds.
@@ -22,6 +22,7 @@ pub(super) fn run(arguments: &Run) -> Result<(), Failure> {
         jobs: arguments.jobs.unwrap_or(JOBS) as usize,
         cpus: arguments.cpus.unwrap_or_else(available_cpus),
         memory_mib: arguments.memory.unwrap_or_else(available_memory_mib),
+        gpus: arguments.gpus.unwrap_or_else(available_gpus),
         keep_going: arguments.keep_going,
         force,
     };

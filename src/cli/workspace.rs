@@ -1,10 +1,12 @@
 //! The store and the stage kinds that a command works with.
 
 use std::env;
+use std::sync::Arc;
 
 use super::arguments::StoreArguments;
 use super::failure::Failure;
 use super::terminal;
+use crate::artifact::ArtifactExchange;
 use crate::run::provider;
 use crate::stage::Registry;
 use crate::stages::built_in;
@@ -29,6 +31,9 @@ impl Workspace {
                 .register(stage)
                 .map_err(|e| Failure::environment(e.to_string()))?;
         }
+        registry
+            .register_command(Arc::new(ArtifactExchange))
+            .map_err(|e| Failure::environment(e.to_string()))?;
         let (named, path) = (env::var_os("ASM_PIPE_PROVIDERS"), env::var_os("PATH"));
         let executable = env::current_exe().ok();
         let folders = provider::folders(named.as_deref(), executable.as_deref(), path.as_deref());

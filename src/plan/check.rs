@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
+use std::sync::Arc;
 
 use serde_json::json;
 
@@ -10,19 +11,24 @@ use super::graph;
 use super::wiring::{From, Names};
 use crate::spec::{Diagnostic, InputSpec, Node, Pipeline, Rounds, Span, StageSpec, Step, Until, locate, suggest};
 use crate::stage::params::{ParamProblem, PathPart, decode};
-use crate::stage::{KindInfo, Registry};
+use crate::stage::{KindInfo, Registry, command};
 
 /// The stage kind of the stop test, the port it reads, and the artifact that it reads there.
 pub(super) const UNTIL: &str = "until";
 pub(super) const METRICS: &str = "metrics";
 
 /// Looks up and checks everything that a pipeline says.
-pub(super) fn draft<'a>(pipeline: &'a Pipeline, registry: &'a Registry) -> Result<Draft<'a>, Vec<Diagnostic>> {
+pub(super) fn draft<'a>(
+    pipeline: &'a Pipeline,
+    registry: &'a Registry,
+    shapes: &'a [Option<Arc<KindInfo>>],
+) -> Result<Draft<'a>, Vec<Diagnostic>> {
     let mut diagnostics = Vec::new();
-    let names = Names::new(pipeline, registry, &mut diagnostics);
+    let names = Names::new(pipeline, registry, shapes, &mut diagnostics);
     let mut check = Check {
         names,
         registry,
+        shapes,
         rounds: pipeline.rounds.as_ref(),
         diagnostics,
         needs: BTreeMap::new(),
@@ -51,6 +57,7 @@ pub(super) fn draft<'a>(pipeline: &'a Pipeline, registry: &'a Registry) -> Resul
 struct Check<'a> {
     names: Names<'a>,
     registry: &'a Registry,
+    shapes: &'a [Option<Arc<KindInfo>>],
     rounds: Option<&'a Rounds>,
     diagnostics: Vec<Diagnostic>,
     /// Which stage needs which, and where it says so. The number after the last stage stands for the rounds as a whole.
@@ -77,6 +84,12 @@ impl<'a> Check<'a> {
             return None;
         };
         let params = self.params(index, spec, kind);
+        if let (Some(own), Some(params)) = (&self.shapes[index], params.first()) {
+            let with = spec.with_for_round(1);
+            let wrong = command::problems(own, &params.value);
+            self.diagnostics
+                .extend(wrong.iter().map(|problem| located(kind, problem, &with)));
+        }
         let mut ports: BTreeMap<&str, Vec<Wire>> = BTreeMap::new();
         for input in &spec.inputs {
             if let Some((port, wires)) = self.port(index, kind, input, carries) {
@@ -109,6 +122,7 @@ impl<'a> Check<'a> {
         Some(DraftStage {
             spec,
             kind,
+            own: self.shapes[index].as_ref(),
             in_rounds,
             params,
             ports,

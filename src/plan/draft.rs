@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -28,6 +29,8 @@ pub(super) struct Draft<'a> {
 pub(super) struct DraftStage<'a> {
     pub(super) spec: &'a StageSpec,
     pub(super) kind: &'a KindInfo,
+    /// Its own kind, when ports depend on the stage.
+    pub(super) own: Option<&'a Arc<KindInfo>>,
     pub(super) in_rounds: bool,
     /// Checked params: one for all rounds, or one for each.
     pub(super) params: Vec<Rc<Params>>,

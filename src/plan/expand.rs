@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use super::check::{self, METRICS, UNTIL};
 use super::draft::{Draft, DraftUntil, Params, Source, StageIndex, Target, Wire};
+use super::shapes::shapes;
 use super::wiring::choose;
 use super::{Node, NodeId, NodeInput, Plan};
 use crate::spec::{Diagnostic, Pipeline, sort_diagnostics};
@@ -15,7 +16,8 @@ use crate::stage::{KindInfo, Registry};
 /// For pipelines that were loaded one by one: each has sources of its own, and its mistakes point into those.
 #[must_use]
 pub fn check(pipeline: &Pipeline, registry: &Registry) -> Vec<Diagnostic> {
-    let mut found = check::draft(pipeline, registry).err().unwrap_or_default();
+    let shapes = shapes(pipeline, registry);
+    let mut found = check::draft(pipeline, registry, &shapes).err().unwrap_or_default();
     sort_diagnostics(&mut found);
     found
 }
@@ -27,8 +29,9 @@ pub fn check(pipeline: &Pipeline, registry: &Registry) -> Vec<Diagnostic> {
 pub fn plan(pipelines: &[Pipeline], registry: &Registry) -> Result<Plan, Vec<Diagnostic>> {
     let mut diagnostics = same_names(pipelines);
     let mut drafts = Vec::new();
-    for pipeline in pipelines {
-        match check::draft(pipeline, registry) {
+    let shapes: Vec<_> = pipelines.iter().map(|pipeline| shapes(pipeline, registry)).collect();
+    for (pipeline, shapes) in pipelines.iter().zip(&shapes) {
+        match check::draft(pipeline, registry, shapes) {
             Ok(draft) => drafts.push(draft),
             Err(found) => diagnostics.extend(found),
         }
@@ -178,6 +181,11 @@ impl Expansion {
         let of_round = turn.round.map_or(0, |round| round as usize - 1);
         let params = &stage.params[of_round.min(stage.params.len() - 1)];
         let node = self.node(draft, &stage.spec.name.value, stage.kind, params, inputs, turn);
+        let made = &mut self.plan.nodes[node.0];
+        if made.aliases.is_empty() {
+            made.own = stage.own.cloned();
+            made.limits = stage.spec.limits.clone();
+        }
         placed[index].push(node);
     }
 
@@ -229,6 +237,7 @@ impl Expansion {
             inputs,
             guard: turn.guard,
             round: turn.round,
+            ..Node::default()
         });
         id
     }

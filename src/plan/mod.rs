@@ -11,8 +11,10 @@ mod graph;
 mod node;
 mod reference;
 mod select;
+mod shapes;
 mod wiring;
 
+pub use crate::spec::Limits;
 pub use comparison::{ComparisonError, add_comparison};
 pub use draw::{Format, draw};
 pub use expand::{check, plan};

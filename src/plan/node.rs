@@ -1,8 +1,12 @@
 //! The planned graph.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::Value;
+
+use super::Limits;
+use crate::stage::{KindInfo, Registry};
 
 /// A node's place in its plan.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -46,9 +50,20 @@ pub struct Node {
     pub guard: Option<NodeId>,
     /// The round, counted from 1; none outside of the rounds.
     pub round: Option<u32>,
+    /// Its own kind, when its ports depend on the stage; otherwise the kind is the registry's.
+    pub own: Option<Arc<KindInfo>>,
+    /// What it may take beside what its kind says.
+    pub limits: Limits,
 }
 
 impl Node {
+    /// What its kind says of itself; none if nothing serves it.
+    #[must_use]
+    pub fn info<'a>(&'a self, registry: &'a Registry) -> Option<&'a KindInfo> {
+        let known = || registry.get(&self.kind).map(|kind| &kind.info);
+        self.own.as_deref().or_else(known)
+    }
+
     /// The nodes that must be done before this one: those of its inputs and its guard. The same one may come twice.
     pub fn needs(&self) -> impl Iterator<Item = NodeId> + '_ {
         let inputs = self.inputs.values().flatten().map(|input| input.node);

@@ -1,10 +1,12 @@
 //! Looks references up: which stage, which output, and whether it fits the port.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::draft::{Source, StageIndex, Target, Wire};
 use super::reference::{self, Output, Reference};
 use crate::spec::{Carry, Diagnostic, Located, Pipeline, Span, StageSpec, suggest};
+use crate::stage::command::ANY;
 use crate::stage::{InputPort, KindInfo, OutputPort, Registry};
 
 /// The names of a pipeline.
@@ -36,11 +38,27 @@ type Checked<T> = Result<T, Box<Diagnostic>>;
 
 impl<'a> Names<'a> {
     /// Collects the names. Those that are there twice, or mean something else, are diagnosed.
-    pub(super) fn new(pipeline: &'a Pipeline, registry: &'a Registry, diagnostics: &mut Vec<Diagnostic>) -> Self {
+    ///
+    /// `shapes` are the stages' own kinds.
+    pub(super) fn new(
+        pipeline: &'a Pipeline,
+        registry: &'a Registry,
+        shapes: &'a [Option<Arc<KindInfo>>],
+        diagnostics: &mut Vec<Diagnostic>,
+    ) -> Self {
         let rounds = pipeline.rounds.as_ref();
         let inside = rounds.map_or(&[][..], |rounds| &rounds.stages);
-        let with_kind = |spec: &'a StageSpec| (spec, registry.get(&spec.uses.value).map(|kind| &kind.info));
-        let stages: Vec<_> = pipeline.stages.iter().chain(inside).map(with_kind).collect();
+        let with_kind = |(spec, own): (&'a StageSpec, &'a Option<Arc<KindInfo>>)| {
+            let known = || registry.get(&spec.uses.value).map(|kind| &kind.info);
+            (spec, own.as_deref().or_else(known))
+        };
+        let stages: Vec<_> = pipeline
+            .stages
+            .iter()
+            .chain(inside)
+            .zip(shapes)
+            .map(with_kind)
+            .collect();
         let carries = rounds.map_or(&[][..], |rounds| &rounds.carry);
         let mut by_name: BTreeMap<&str, StageIndex> = BTreeMap::new();
         for (index, (spec, _)) in stages.iter().enumerate() {
@@ -266,7 +284,7 @@ impl<'a> Names<'a> {
                 None => Box::new(ambiguous(name, kind, port, span)),
             });
         };
-        if chosen.artifact == port.artifact {
+        if fits(chosen, port) {
             return Ok(Some(&chosen.name));
         }
         let full = if kind.outputs.len() == 1 {
@@ -281,7 +299,7 @@ impl<'a> Names<'a> {
             article(&chosen.artifact)
         );
         let mut diagnostic = Diagnostic::error(span, message);
-        let fitting = kind.outputs.iter().filter(|output| output.artifact == port.artifact);
+        let fitting = kind.outputs.iter().filter(|output| fits(output, port));
         let fitting: Vec<String> = fitting.map(|output| format!("`{name}.{}`", output.name)).collect();
         if !fitting.is_empty() {
             diagnostic = diagnostic.help(format!("{} would fit", fitting.join(" or ")));
@@ -301,6 +319,14 @@ impl<'a> Names<'a> {
     }
 }
 
+/// Whether an output is what a port takes.
+fn fits(output: &OutputPort, port: &InputPort) -> bool {
+    output.artifact == port.artifact
+        || [&output.artifact, &port.artifact]
+            .into_iter()
+            .any(|artifact| artifact == ANY)
+}
+
 /// The output that a reference means: the one it names; else the kind's only one; else that named like the port; else the
 /// only one that is such an artifact.
 pub(super) fn choose<'k>(kind: &'k KindInfo, output: Option<&str>, port: &InputPort) -> Option<&'k OutputPort> {
@@ -313,16 +339,12 @@ pub(super) fn choose<'k>(kind: &'k KindInfo, output: Option<&str>, port: &InputP
         fitting.next().filter(|_| fitting.next().is_none())
     };
     only(&|_| true)
-        .or_else(|| named(&port.name).filter(|output| output.artifact == port.artifact))
-        .or_else(|| only(&|output| output.artifact == port.artifact))
+        .or_else(|| named(&port.name).filter(|output| fits(output, port)))
+        .or_else(|| only(&|output| fits(output, port)))
 }
 
 fn ambiguous(name: &str, kind: &KindInfo, port: &InputPort, span: Span) -> Diagnostic {
-    let fitting: Vec<_> = kind
-        .outputs
-        .iter()
-        .filter(|output| output.artifact == port.artifact)
-        .collect();
+    let fitting: Vec<_> = kind.outputs.iter().filter(|output| fits(output, port)).collect();
     if fitting.is_empty() {
         let message = format!(
             "`{name}` makes nothing for the port `{}`, which takes {}",

@@ -11,11 +11,12 @@ use std::time::{Duration, Instant};
 
 use self::look_up::Claim;
 use super::clock::now;
+use super::command::Commands;
 use super::executor::{Executor, JobError};
 use super::forecast::{Root, check_forced};
 use super::in_process::InProcess;
 use super::job_log::JobLog;
-use super::job_thread::{self, Told};
+use super::job_thread::{self, Told, Trial};
 use super::journal::Journal;
 use super::perform::Work;
 use super::resolve::{Outside, Resolved};
@@ -25,7 +26,7 @@ use super::task::tasks;
 use super::workers::Workers;
 use super::{Event, Interrupt, Moment};
 use crate::plan::{Node, NodeId, Plan};
-use crate::stage::{Registered, Registry, StageError, Via};
+use crate::stage::{KindInfo, Registry, StageError, Via};
 use crate::store::{Digest, KeyLock, Record, Store};
 
 mod look_up;
@@ -54,10 +55,15 @@ pub fn run(
     let limits = Limits {
         cpus: options.cpus,
         memory_mib: options.memory_mib,
+        gpus: options.gpus,
         jobs: options.jobs,
     };
     let guards = plan.nodes.iter().filter_map(|node| node.guard).collect();
-    let (in_process, workers) = (InProcess::new(registry), Workers::new(registry));
+    let (in_process, workers, commands) = (
+        InProcess::new(registry),
+        Workers::new(registry),
+        Commands::new(registry),
+    );
     let journal = Journal::begin(&store.runs(), plan, now())?;
     let run_id = journal.id().to_owned();
     let shared = Shared {
@@ -67,6 +73,7 @@ pub fn run(
         run: &run_id,
         in_process: &in_process,
         workers: &workers,
+        commands: &commands,
     };
     let (sender, receiver) = channel();
     let count = plan.nodes.len();
@@ -92,8 +99,7 @@ pub fn run(
         let result = engine.drive(scope, &sender, &receiver);
         if result.is_err() {
             // Nobody listens any more: do not wait for what cannot be told.
-            in_process.stop(Manner::AtOnce);
-            workers.stop(Manner::AtOnce);
+            shared.stop(Manner::AtOnce);
         }
         result
     })?;
@@ -109,6 +115,15 @@ struct Shared<'a> {
     run: &'a str,
     in_process: &'a InProcess<'a>,
     workers: &'a Workers<'a>,
+    commands: &'a Commands<'a>,
+}
+
+impl Shared<'_> {
+    /// Ends the jobs that are running.
+    fn stop(&self, manner: Manner) {
+        let executors: [&dyn Executor; 3] = [self.in_process, self.workers, self.commands];
+        executors.iter().for_each(|executor| executor.stop(manner));
+    }
 }
 
 impl<'a> Shared<'a> {
@@ -116,10 +131,17 @@ impl<'a> Shared<'a> {
         &self.plan.nodes[node.0]
     }
 
-    fn kind(&self, node: NodeId) -> &'a Registered {
-        self.registry
-            .get(&self.node(node).kind)
-            .expect("checked when the tasks were made")
+    fn kind(&self, node: NodeId) -> &'a KindInfo {
+        let info = self.node(node).info(self.registry);
+        info.expect("checked when the tasks were made")
+    }
+
+    fn executor(&self, node: NodeId) -> &'a dyn Executor {
+        match self.registry.get(&self.node(node).kind).map(|kind| &kind.via) {
+            Some(Via::Provider(_)) => self.workers,
+            Some(Via::Command(_)) => self.commands,
+            Some(Via::BuiltIn(_)) | None => self.in_process,
+        }
     }
 }
 
@@ -234,8 +256,7 @@ impl<'a> Engine<'a, '_> {
             }
             Action::Stop(manner) => {
                 self.asked_to_end = (manner == Manner::Gently).then(Instant::now);
-                self.shared.in_process.stop(manner);
-                self.shared.workers.stop(manner);
+                self.shared.stop(manner);
             }
         }
         Ok(())
@@ -262,7 +283,7 @@ impl<'a> Engine<'a, '_> {
         let work = Work {
             stage: &planned.name,
             params: &planned.params,
-            kind: &kind.info,
+            kind,
             resolved: self.nodes[node.0]
                 .resolved
                 .clone()
@@ -272,13 +293,17 @@ impl<'a> Engine<'a, '_> {
             run: shared.run,
             afresh: self.is_forced(node),
         };
-        let executor: &dyn Executor = match kind.via {
-            Via::BuiltIn(_) => shared.in_process,
-            Via::Provider(_) => shared.workers,
-        };
+        let executor = shared.executor(node);
         let log = JobLog::new(&self.journal.logs(), &planned.name);
-        let sender = sender.clone();
-        let job = move || job_thread::work(shared.store, node, work, executor, log, &sender);
+        let (sender, interrupt) = (sender.clone(), self.interrupt.clone());
+        let trial = Trial {
+            timeout: planned
+                .limits
+                .timeout
+                .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()),
+            retries: planned.limits.retries.unwrap_or(0),
+        };
+        let job = move || job_thread::work(shared.store, node, (work, trial), executor, log, (&sender, &interrupt));
         match thread::Builder::new()
             .name(planned.name.clone())
             .spawn_scoped(scope, job)
@@ -298,6 +323,22 @@ impl<'a> Engine<'a, '_> {
             Told::Log(node, line) => {
                 let stage = self.name(node);
                 self.emit(Event::StageLog { stage, line })
+            }
+            Told::Again {
+                node,
+                attempt,
+                error,
+                pause,
+            } => {
+                let (stage, retries) = (self.name(node), self.shared.node(node).limits.retries.unwrap_or(0));
+                let (message, wait) = (error.message, pause.as_secs_f64());
+                self.emit(Event::StageRetried {
+                    stage,
+                    attempt,
+                    retries,
+                    message,
+                    wait,
+                })
             }
             Told::Ended {
                 node,
@@ -344,6 +385,7 @@ impl<'a> Engine<'a, '_> {
         if self.asked_to_end.is_some_and(|since| since.elapsed() > GRACE) {
             self.asked_to_end = None;
             self.shared.workers.stop(Manner::AtOnce);
+            self.shared.commands.stop(Manner::AtOnce);
         }
     }
 

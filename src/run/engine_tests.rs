@@ -317,6 +317,7 @@ fn a_program_that_cannot_be_started_fails_its_jobs_alone() {
     for kind in world.registry.iter() {
         match &kind.via {
             Via::BuiltIn(stage) => registry.register(stage.clone()).unwrap(),
+            Via::Command(_) => {}
             Via::Provider(_) => registry
                 .register_provider(std::path::PathBuf::from("/no/such/program"), vec![kind.info.clone()])
                 .unwrap(),

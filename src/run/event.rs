@@ -67,6 +67,19 @@ pub enum Event {
         /// The line.
         line: String,
     },
+    /// An attempt failed; there will be another.
+    StageRetried {
+        /// The stage.
+        stage: String,
+        /// Which attempt failed, counted from 1.
+        attempt: u32,
+        /// How many further ones there may be in all.
+        retries: u32,
+        /// Why it failed.
+        message: String,
+        /// Seconds until the next.
+        wait: f64,
+    },
     /// Done and in the store.
     StageFinished {
         /// The stage.

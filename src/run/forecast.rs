@@ -103,9 +103,9 @@ pub fn forecast(plan: &Plan, registry: &Registry, store: &Store, force: &[String
         let forecast = match seen.before(task) {
             Some(forecast) => forecast,
             None => {
-                let kind = registry.get(&node.kind).expect("checked when the tasks were made");
+                let kind = node.info(registry).expect("checked when the tasks were made");
                 let forced = is_forced(node, force);
-                match seen.look_up(&kind.info, node, forced) {
+                match seen.look_up(kind, node, forced) {
                     Ok(forecast) => forecast,
                     Err(error) => Forecast::Fail {
                         stage: node.name.clone(),

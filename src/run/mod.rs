@@ -2,19 +2,22 @@
 //!
 //! [`run`] does a plan, [`forecast()`] says what it would do, [`status`] what runs have done. The order of the parts:
 //! [`task`] and [`scheduler`] decide, without effects; [`keys`] makes keys of nodes; `engine` performs; executors
-//! ([`in_process`], [`workers`]) do single jobs; [`provider`] finds programs that serve further kinds.
+//! ([`in_process`], [`workers`], [`command`]) do single jobs; [`provider`] finds programs that serve further kinds.
 
 mod clock;
+pub mod command;
 mod engine;
 pub mod event;
 pub mod executor;
 mod forecast;
+mod groups;
 pub mod in_process;
 mod interrupt;
 mod job_log;
 mod job_thread;
 mod journal;
 pub mod keys;
+mod lines;
 mod perform;
 pub mod process_mark;
 pub mod provider;

@@ -8,6 +8,32 @@ pub fn available_cpus() -> u32 {
     std::thread::available_parallelism().map_or(1, |count| u32::try_from(count.get()).unwrap_or(u32::MAX))
 }
 
+/// The graphics processors: those that `CUDA_VISIBLE_DEVICES` names, else those that the machine has a device file for.
+#[must_use]
+pub fn available_gpus() -> u32 {
+    if let Some(named) = std::env::var_os("CUDA_VISIBLE_DEVICES") {
+        let named = named.to_string_lossy().into_owned();
+        return u32::try_from(
+            named
+                .split(',')
+                .filter(|name| !name.trim().is_empty() && name.trim() != "-1")
+                .count(),
+        )
+        .unwrap_or(0);
+    }
+    let is_gpu = |name: &str| {
+        name.strip_prefix("nvidia")
+            .is_some_and(|number| number.parse::<u32>().is_ok())
+    };
+    let Ok(devices) = fs_err::read_dir("/dev") else {
+        return 0;
+    };
+    let found = devices
+        .flatten()
+        .filter(|entry| entry.file_name().to_str().is_some_and(is_gpu));
+    u32::try_from(found.count()).unwrap_or(0)
+}
+
 /// The memory in MiB that jobs may take: what is free on the machine, or what the control group leaves, if that is less.
 /// Without an answer from the system there is no bound.
 #[must_use]

@@ -26,6 +26,8 @@ pub struct Limits {
     pub cpus: u32,
     /// Memory in MiB.
     pub memory_mib: u64,
+    /// Graphics processors.
+    pub gpus: u32,
     /// Jobs.
     pub jobs: usize,
 }
@@ -164,6 +166,7 @@ impl Scheduler {
         let limits = Limits {
             cpus: limits.cpus.max(1),
             memory_mib: limits.memory_mib,
+            gpus: limits.gpus,
             jobs: limits.jobs.max(1),
         };
         Self {
@@ -430,12 +433,13 @@ impl Scheduler {
         let with_it = || self.running.iter().copied().chain([node]);
         let cpus: u64 = with_it().map(|one| u64::from(self.cpus(one))).sum();
         let memory: u64 = with_it().map(|one| self.tasks[one.0].memory_mib).sum();
-        cpus <= u64::from(self.limits.cpus) && memory <= self.limits.memory_mib
+        let gpus: u64 = with_it().map(|one| u64::from(self.tasks[one.0].gpus)).sum();
+        cpus <= u64::from(self.limits.cpus) && memory <= self.limits.memory_mib && gpus <= u64::from(self.limits.gpus)
     }
 
     fn is_oversized(&self, node: NodeId) -> bool {
         let task = &self.tasks[node.0];
-        task.cpus > self.limits.cpus || task.memory_mib > self.limits.memory_mib
+        task.cpus > self.limits.cpus || task.memory_mib > self.limits.memory_mib || task.gpus > self.limits.gpus
     }
 }
 

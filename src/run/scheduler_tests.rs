@@ -15,6 +15,7 @@ fn task(sources: &[usize]) -> Task {
         guard: None,
         cpus: 1,
         memory_mib: 0,
+        gpus: 0,
         seconds: 1.0,
     }
 }
@@ -39,6 +40,7 @@ fn many(sources: &[usize]) -> Task {
 const WIDE: Limits = Limits {
     cpus: 8,
     memory_mib: 1000,
+    gpus: 0,
     jobs: 8,
 };
 
@@ -304,6 +306,7 @@ fn worlds() -> impl Strategy<Value = World> {
                 guard: guard.filter(|_| at > 0).map(earlier),
                 cpus,
                 memory_mib,
+                gpus: 0,
                 seconds,
             });
             natures.push(Nature {
@@ -315,7 +318,12 @@ fn worlds() -> impl Strategy<Value = World> {
                 haste,
             });
         }
-        let limits = Limits { cpus, memory_mib, jobs };
+        let limits = Limits {
+            cpus,
+            memory_mib,
+            gpus: 0,
+            jobs,
+        };
         World {
             tasks,
             natures,
@@ -448,7 +456,7 @@ proptest! {
             nature.elsewhere = false;
         }
         let parallel = drive(&world);
-        world.limits = Limits { cpus: 1, memory_mib: 1, jobs: 1 };
+        world.limits = Limits { cpus: 1, memory_mib: 1, gpus: 0, jobs: 1 };
         prop_assert_eq!(parallel.ends, drive(&world).ends);
     }
 

@@ -144,7 +144,10 @@ fn told(moment: Moment) -> Told {
         Event::StagePruned { stage, guard } => (stage, StageStatus::Pruned { guard }),
         Event::StageSkipped { stage, because } => (stage, StageStatus::Skipped { because }),
         Event::RunFinished { counts, seconds } => return Told::Run(RunState::Finished { counts, seconds }),
-        Event::RunStarted { .. } | Event::StageProgress { .. } | Event::StageLog { .. } => return Told::Nothing,
+        Event::RunStarted { .. }
+        | Event::StageProgress { .. }
+        | Event::StageLog { .. }
+        | Event::StageRetried { .. } => return Told::Nothing,
     };
     Told::Stage(stage, status)
 }

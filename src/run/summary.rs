@@ -2,7 +2,7 @@
 
 use super::End;
 use super::event::Counts;
-use super::resources::{available_cpus, available_memory_mib};
+use super::resources::{available_cpus, available_gpus, available_memory_mib};
 use super::task::UnknownKind;
 use crate::stage::StageError;
 use crate::store::Record;
@@ -16,6 +16,8 @@ pub struct RunOptions {
     pub cpus: u32,
     /// Memory in use at once, in MiB.
     pub memory_mib: u64,
+    /// Graphics processors in use at once.
+    pub gpus: u32,
     /// After a failure, go on with what does not need it.
     pub keep_going: bool,
     /// Stages to run though the store has their outputs: names in the plan, or in the pipeline (then in every round).
@@ -31,6 +33,7 @@ impl RunOptions {
             jobs: cpus as usize,
             cpus,
             memory_mib: available_memory_mib(),
+            gpus: available_gpus(),
             keep_going: false,
             force: Vec::new(),
         }

@@ -54,6 +54,8 @@ pub struct Task {
     pub cpus: u32,
     /// Memory in MiB.
     pub memory_mib: u64,
+    /// Graphics processors.
+    pub gpus: u32,
     /// How long it may take: only used to put the longest chain first.
     pub seconds: f64,
 }
@@ -87,8 +89,9 @@ impl Task {
         Self {
             ports: ports.collect(),
             guard: node.guard,
-            cpus: kind.cpus,
-            memory_mib: kind.memory_mib,
+            cpus: node.limits.cpus.unwrap_or(kind.cpus),
+            memory_mib: node.limits.memory_mib.unwrap_or(kind.memory_mib),
+            gpus: node.limits.gpus.unwrap_or(0),
             seconds,
         }
     }
@@ -139,16 +142,18 @@ impl Task {
 /// Names the first kind that the registry does not have.
 pub fn tasks(plan: &Plan, registry: &Registry) -> Result<Vec<Task>, UnknownKind> {
     let task = |node: &Node| {
-        let kind = registry.get(&node.kind).ok_or_else(|| UnknownKind {
+        let unknown = || UnknownKind {
             stage: node.name.clone(),
             kind: node.kind.clone(),
-        })?;
-        // Programs are there for the kinds that need a network: far longer than any that is built in.
-        let seconds = match kind.via {
-            Via::BuiltIn(_) => 1.0,
-            Via::Provider(_) => 60.0,
         };
-        Ok(Task::new(node, &kind.info, seconds))
+        let via = &registry.get(&node.kind).ok_or_else(unknown)?.via;
+        let kind = node.info(registry).ok_or_else(unknown)?;
+        // Programs are there for the kinds that need a network: far longer than any that is built in.
+        let seconds = match via {
+            Via::BuiltIn(_) => 1.0,
+            Via::Provider(_) | Via::Command(_) => 60.0,
+        };
+        Ok(Task::new(node, kind, seconds))
     };
     plan.nodes.iter().map(task).collect()
 }

@@ -39,6 +39,7 @@ impl World {
             jobs: 2,
             cpus: 2,
             memory_mib: 1000,
+            gpus: 0,
             keep_going: true,
             force: Vec::new(),
         };

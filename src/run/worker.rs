@@ -4,31 +4,23 @@
 //! starts itself can be ended with it. It must end when its stdin closes, which the kernel does for it even if the run is
 //! killed; what that leaves open, see [`super::process_mark`].
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::Write;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
+use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::Value;
 
+use super::lines::{Line, forward_lines, has_ended};
 use super::process_mark::ProcessMark;
 use crate::stage::protocol::Message;
 use crate::stage::{Job, Outcome, Program, Reporter, StageError};
 
-/// A line longer than this is cut: a program that prints without end must not fill the memory.
-const LONGEST_LINE: u64 = 1 << 20;
-
 /// How long a program may take to end once it has closed its output.
 const PATIENCE: Duration = Duration::from_secs(2);
-
-enum Line {
-    Out(String),
-    Err(String),
-    Closed,
-}
 
 /// A running provider process.
 #[derive(Debug)]
@@ -68,14 +60,7 @@ impl Worker {
         let cannot =
             |e: std::io::Error| StageError::new(format!("cannot start the provider `{}`: {e}", program.path.display()));
         let mut child = command.spawn().map_err(cannot)?;
-        let (sender, lines) = sync_channel(1024);
-        if let Some(stdout) = child.stdout.take() {
-            let sender = sender.clone();
-            thread::spawn(move || forward(stdout, &sender, Line::Out));
-        }
-        if let Some(stderr) = child.stderr.take() {
-            thread::spawn(move || forward(stderr, &sender, Line::Err));
-        }
+        let lines = forward_lines(child.stdout.take(), child.stderr.take());
         Ok(Self {
             stdin: child.stdin.take(),
             mark: ProcessMark::of(child.id()),
@@ -91,9 +76,7 @@ impl Worker {
 
     /// Whether it has ended.
     pub(crate) fn has_ended(&self) -> bool {
-        let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
-        self.group()
-            .is_none_or(|pid| !matches!(waitid(WaitId::Pid(pid), options), Ok(None)))
+        has_ended(self.group())
     }
 
     /// Has it do a job.
@@ -119,7 +102,16 @@ impl Worker {
 
     fn listen(&mut self, reporter: &dyn Reporter) -> Result<Outcome, Lost> {
         let mut silent = true;
+        let mut asked: Option<Instant> = None;
         loop {
+            match asked {
+                None if reporter.cancelled() => {
+                    self.signal(Signal::TERM);
+                    asked = Some(Instant::now());
+                }
+                Some(since) if since.elapsed() > PATIENCE => self.kill(),
+                _ => {}
+            }
             match self.lines.recv_timeout(Duration::from_millis(500)) {
                 Ok(Line::Err(line)) => reporter.log(&line),
                 Ok(Line::Out(line)) => match parse(&line).map_err(Lost::Confused)? {
@@ -185,8 +177,12 @@ impl Worker {
     }
 
     fn kill(&self) {
+        self.signal(Signal::KILL);
+    }
+
+    fn signal(&self, signal: Signal) {
         if let Some(group) = self.group() {
-            let _ = kill_process_group(group, Signal::KILL);
+            let _ = kill_process_group(group, signal);
         }
     }
 
@@ -211,31 +207,9 @@ impl Drop for Worker {
     }
 }
 
-fn forward(pipe: impl Read, sender: &SyncSender<Line>, wrap: fn(String) -> Line) {
-    let mut pipe = BufReader::new(pipe);
-    loop {
-        let mut line = Vec::new();
-        match pipe.by_ref().take(LONGEST_LINE).read_until(b'\n', &mut line) {
-            Ok(0) | Err(_) => break,
-            Ok(_) => {}
-        }
-        let text = String::from_utf8_lossy(&line);
-        if sender
-            .send(wrap(text.trim_end_matches(['\n', '\r']).to_owned()))
-            .is_err()
-        {
-            return;
-        }
-    }
-    // The end of stdout is the end of the conversation; of stderr only when both are closed, by the sender's drop.
-    if matches!(wrap(String::new()), Line::Out(_)) {
-        let _ = sender.send(Line::Closed);
-    }
-}
-
 /// Reads a message; none for text that a library may print. A line that begins like a message must be one: if the one that
 /// says `done` were passed over, the run would wait for ever.
-fn parse(line: &str) -> Result<Option<Message>, StageError> {
+pub(super) fn parse(line: &str) -> Result<Option<Message>, StageError> {
     if !line.trim_start().starts_with('{') {
         return Ok(None);
     }

@@ -3,14 +3,13 @@
 //! There are never more than jobs at once: a job takes a worker that is idle, or a new one. The number of cores is part
 //! of what a worker is, for libraries fix their threads with the first job.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use rustix::process::{Pid, Signal, kill_process_group};
-
 use super::executor::{Executor, JobError};
+use super::groups::Groups;
 use super::process_mark::ProcessMark;
 use super::scheduler::Manner;
 use super::worker::{Lost, Worker, in_words};
@@ -22,15 +21,8 @@ type Sort = (PathBuf, u32);
 #[derive(Debug)]
 pub struct Workers<'a> {
     registry: &'a Registry,
-    state: Mutex<State>,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    idle: BTreeMap<Sort, Vec<Worker>>,
-    /// Raw ids of the groups that are at work.
-    busy: BTreeSet<i32>,
-    stopping: bool,
+    idle: Mutex<BTreeMap<Sort, Vec<Worker>>>,
+    groups: Groups,
 }
 
 impl<'a> Workers<'a> {
@@ -39,18 +31,19 @@ impl<'a> Workers<'a> {
     pub fn new(registry: &'a Registry) -> Self {
         Self {
             registry,
-            state: Mutex::default(),
+            idle: Mutex::default(),
+            groups: Groups::default(),
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn all_idle(&self) -> MutexGuard<'_, BTreeMap<Sort, Vec<Worker>>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// An idle worker, if there is one that lives.
     fn idle(&self, sort: &Sort) -> Option<Worker> {
         loop {
-            let worker = self.state().idle.get_mut(sort)?.pop()?;
+            let worker = self.all_idle().get_mut(sort)?.pop()?;
             if !worker.has_ended() {
                 return Some(worker);
             }
@@ -59,19 +52,14 @@ impl<'a> Workers<'a> {
 
     /// Has a worker do the job, known to [`Executor::stop`] all the while.
     fn attempt(&self, worker: &mut Worker, job: &Job, reporter: &dyn Reporter) -> Result<Outcome, Attempt> {
-        let group = worker.group().map_or(0, Pid::as_raw_pid);
-        {
-            let mut state = self.state();
-            if state.stopping {
-                return Err(Attempt::Stopped);
-            }
-            state.busy.insert(group);
+        if !self.groups.enter(worker.group()) {
+            return Err(Attempt::Stopped);
         }
         let result = worker.work(job, reporter);
-        let mut state = self.state();
-        state.busy.remove(&group);
+        self.groups.leave(worker.group());
+        let stopping = self.groups.is_stopping();
         result.map_err(|lost| match lost {
-            Lost::Died(_) | Lost::Silent(_) | Lost::Gone if state.stopping => Attempt::Stopped,
+            Lost::Died(_) | Lost::Silent(_) | Lost::Gone if stopping => Attempt::Stopped,
             lost => Attempt::Lost(lost),
         })
     }
@@ -97,12 +85,12 @@ impl Executor for Workers<'_> {
             };
             let failure = match self.attempt(&mut worker, job, reporter) {
                 Ok(outcome) => {
-                    self.state().idle.entry(sort).or_default().push(worker);
+                    self.all_idle().entry(sort).or_default().push(worker);
                     return Ok(outcome);
                 }
                 Err(Attempt::Stopped) => Err(JobError::Stopped),
                 Err(Attempt::Lost(Lost::Job(error))) => {
-                    self.state().idle.entry(sort).or_default().push(worker);
+                    self.all_idle().entry(sort).or_default().push(worker);
                     return Err(error.into());
                 }
                 // It may have ended between two jobs: that is not this job's fault.
@@ -124,22 +112,14 @@ impl Executor for Workers<'_> {
     }
 
     fn stop(&self, manner: Manner) {
-        let mut state = self.state();
-        state.stopping = true;
-        let signal = match manner {
-            Manner::Gently => Signal::TERM,
-            Manner::AtOnce => Signal::KILL,
-        };
-        for group in state.busy.iter().filter_map(|group| Pid::from_raw(*group)) {
-            let _ = kill_process_group(group, signal);
-        }
+        self.groups.stop(manner);
     }
 }
 
 impl Drop for Workers<'_> {
     /// Tells all to end before waiting for the first.
     fn drop(&mut self) {
-        let idle = std::mem::take(&mut self.state().idle);
+        let idle = std::mem::take(&mut *self.all_idle());
         let mut workers: Vec<Worker> = idle.into_values().flatten().collect();
         workers.iter_mut().for_each(Worker::dismiss);
     }

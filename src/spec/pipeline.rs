@@ -1,6 +1,6 @@
 //! A checked pipeline: what one YAML file says after `extends`, profile and overrides are applied.
 
-use super::{Located, Node};
+use super::{Limits, Located, Node};
 
 /// A pipeline. Stage kinds, ports and params are not checked yet: that needs the registry, and is done by `plan`.
 #[derive(Clone, Debug)]
@@ -34,6 +34,8 @@ pub struct StageSpec {
     pub inputs: Vec<InputSpec>,
     /// Params for the kind: a mapping. In a stage of the rounds, `${round}` is still unreplaced (see [`StageSpec::with_for_round`]).
     pub with: Node,
+    /// What it may take.
+    pub limits: Limits,
 }
 
 /// `port: reference` or `port: [reference, ...]`.

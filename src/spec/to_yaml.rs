@@ -1,7 +1,7 @@
 //! The resolved pipeline as a document again: what `extends`, profiles, overrides and `${}` came to.
 
 use super::each_round::escaped;
-use super::{Located, Node, Pipeline, Rounds, Span, StageSpec, Value, emit};
+use super::{Limits, Located, Node, Pipeline, Rounds, Span, StageSpec, Value, emit};
 
 impl Pipeline {
     /// The pipeline as YAML. Reading it gives the same pipeline.
@@ -95,7 +95,24 @@ impl Writer {
             };
             fields.push(self.entry("with", with.value));
         }
+        fields.extend(self.limits(&stage.limits));
         self.node(Value::Mapping(fields))
+    }
+
+    fn limits(&self, limits: &Limits) -> Vec<Entry> {
+        let counts = [
+            ("cpus", limits.cpus.map(i64::from)),
+            ("memory", limits.memory_mib.and_then(|mib| i64::try_from(mib).ok())),
+            ("gpus", limits.gpus.map(i64::from)),
+            ("retries", limits.retries.map(i64::from)),
+        ];
+        let counts = counts
+            .into_iter()
+            .filter_map(|(key, count)| Some(self.entry(key, Value::Integer(count?))));
+        let timeout = limits
+            .timeout
+            .map(|seconds| self.entry("timeout", Value::Float(seconds)));
+        counts.chain(timeout).collect()
     }
 
     fn rounds(&self, rounds: &Rounds) -> Vec<Entry> {

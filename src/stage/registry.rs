@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::{KindInfo, Stage};
+use super::{Exchange, KindInfo, Stage, command};
 
 /// Who does the work of a kind.
 #[derive(Clone)]
@@ -14,6 +14,8 @@ pub enum Via {
     BuiltIn(Arc<dyn Stage>),
     /// A program that speaks the provider protocol.
     Provider(Program),
+    /// The program that the stage names, which speaks no protocol; what it reads and writes is exchanged by this.
+    Command(Arc<dyn Exchange>),
 }
 
 /// A program that speaks the provider protocol, and how its workers are started.
@@ -35,7 +37,7 @@ impl From<PathBuf> for Program {
 impl fmt::Display for Via {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::BuiltIn(_) => f.write_str("built in"),
+            Self::BuiltIn(_) | Self::Command(_) => f.write_str("built in"),
             Self::Provider(program) => write!(f, "{}", program.path.display()),
         }
     }
@@ -97,6 +99,14 @@ impl Registry {
     pub fn register_provider(&mut self, program: impl Into<Program>, kinds: Vec<KindInfo>) -> Result<(), NameTaken> {
         let via = Via::Provider(program.into());
         kinds.into_iter().try_for_each(|info| self.add(info, via.clone()))
+    }
+
+    /// Adds the kind `command`.
+    ///
+    /// # Errors
+    /// When there is one of that name.
+    pub fn register_command(&mut self, exchange: Arc<dyn Exchange>) -> Result<(), NameTaken> {
+        self.add(command::info(), Via::Command(exchange))
     }
 
     /// The kind of this name.

@@ -23,7 +23,7 @@ impl Engine<'_, '_> {
     pub(super) fn look_up(&mut self, node: NodeId) -> Result<Happening, StageError> {
         let shared = self.shared;
         let made = |node: NodeId| self.nodes[node.0].record.as_ref();
-        let resolved = resolve(&mut self.outside, &shared.kind(node).info, shared.node(node), made)?;
+        let resolved = resolve(&mut self.outside, shared.kind(node), shared.node(node), made)?;
         let key = resolved.key;
         self.nodes[node.0].resolved = Some(resolved);
         self.ask_store(node, key)
@@ -104,7 +104,7 @@ impl Engine<'_, '_> {
         if !self.guards.contains(&node) {
             return Ok(false);
         }
-        says_stop(self.shared.store, &self.shared.kind(node).info, record)
+        says_stop(self.shared.store, self.shared.kind(node), record)
     }
 
     /// A key that is free again is looked up again: it was made, or the other run failed.

@@ -1,6 +1,7 @@
 //! A merged document to a checked [`Pipeline`]: keys, types, names. Everything wrong is said, not only the first.
 
 mod expect;
+mod limits;
 mod names;
 mod profiles;
 mod references;

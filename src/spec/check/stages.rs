@@ -1,4 +1,4 @@
-//! Stages: `name: {uses, in, with, doc}`.
+//! Stages: `name: {uses, in, with, doc}` and what they may take.
 
 use super::expect::{Fields, text, wrong};
 use super::names::check_name;
@@ -7,7 +7,9 @@ use super::{Builder, text_list};
 use crate::spec::resolve::{Reading, brought_from_elsewhere};
 use crate::spec::{Diagnostic, InputSpec, Located, Node, StageSpec, Value};
 
-pub(super) const STAGE: [&str; 4] = ["uses", "in", "with", "doc"];
+pub(super) const STAGE: [&str; 9] = [
+    "uses", "in", "with", "doc", "cpus", "memory", "gpus", "timeout", "retries",
+];
 
 /// `carry` and `rounds` begin references; the stop test of a round is the node `until`.
 pub(super) const RESERVED: [&str; 3] = ["carry", "rounds", "until"];
@@ -40,7 +42,9 @@ impl Builder<'_> {
                 span: name.span,
             }),
         };
+        let limits = self.limits(&fields);
         Some(StageSpec {
+            limits,
             name: name.clone(),
             doc: doc.map(|doc| doc.value),
             uses: uses?,

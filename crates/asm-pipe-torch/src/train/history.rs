@@ -103,11 +103,12 @@ impl History {
         self.0.iter().filter_map(|row| row.ap50).collect()
     }
 
-    /// The first epoch with the highest AP50.
+    /// The first epoch with the highest AP. AP50 would not do: where it is near its bound already it hardly moves, and the
+    /// epoch it names may place boxes badly.
     #[must_use]
     pub fn best(&self) -> Option<&Row> {
-        let better = |best: Option<&'_ Row>, row: &'_ Row| best.is_none_or(|best| row.ap50 > best.ap50);
-        let measured = self.0.iter().filter(|row| row.ap50.is_some());
+        let better = |best: Option<&'_ Row>, row: &'_ Row| best.is_none_or(|best| row.ap > best.ap);
+        let measured = self.0.iter().filter(|row| row.ap.is_some());
         measured.fold(None, |best, row| if better(best, row) { Some(row) } else { best })
     }
 
@@ -164,13 +165,14 @@ impl History {
 mod tests {
     use super::{History, Row};
 
-    fn history(ap50s: &[Option<f64>]) -> History {
-        let row = |(at, &ap50): (usize, &Option<f64>)| Row {
+    fn history(aps: &[Option<f64>]) -> History {
+        let row = |(at, &ap): (usize, &Option<f64>)| Row {
             epoch: at as u64 + 1,
-            ap50,
+            ap50: ap.map(|ap| 1.0 - ap),
+            ap,
             ..Row::default()
         };
-        History(ap50s.iter().enumerate().map(row).collect())
+        History(aps.iter().enumerate().map(row).collect())
     }
 
     #[test]
@@ -201,6 +203,6 @@ mod tests {
         let text = fs_err::read_to_string(&path).unwrap();
         let lines: Vec<&str> = text.lines().collect();
         assert!(lines[0].starts_with("epoch,iteration,learning_rate,loss,") && lines[0].ends_with(",ap50,ap"));
-        assert!(lines[1].ends_with(",,") && lines[2].ends_with(",0.5,"), "{text}");
+        assert!(lines[1].ends_with(",,") && lines[2].ends_with(",0.5,0.5"), "{text}");
     }
 }

@@ -34,7 +34,7 @@ pub fn kind() -> KindInfo {
     };
     KindInfo {
         name: "train".into(),
-        version: 1,
+        version: 2,
         summary: "Trains a Faster R-CNN on a dataset".into(),
         params: params_schema::<TrainParams>(),
         inputs: vec![

@@ -89,7 +89,7 @@ pub enum Start {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Keep {
-    /// The first with the highest validation AP50; the last epoch when there is no input `validation`.
+    /// The first with the highest validation AP; the last epoch when there is no input `validation`.
     #[default]
     Best,
     /// The last.
