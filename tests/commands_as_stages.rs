@@ -196,3 +196,22 @@ fn exec_runs_a_command_alone() {
         serde_json::from_slice::<serde_json::Value>(&answer.stdout).unwrap()
     );
 }
+
+#[test]
+fn the_example_provider_of_the_documentation_serves_its_kind() {
+    let project = Project::new();
+    project.file("p.yaml", "stages:\n  list: {uses: command, with: {run: \"printf 'a\\\\nb\\\\na\\\\n' > {out.list}\", out: {list: text}}}\n  count: {uses: count-classes, in: {list: list}, with: {least: 2}}\n");
+    let docs = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
+    let output = project
+        .command("run p.yaml --format json")
+        .env("ASM_PIPE_PROVIDERS", docs)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let events = crate::support::Answer::of(output).events();
+    let classes = events.iter().find_map(|event| match event {
+        Event::StageFinished { stage, metrics, .. } if stage == "count" => metrics.get("classes").copied(),
+        _ => None,
+    });
+    assert_eq!(classes, Some(1.0));
+}
