@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "clippy knows test functions, not what they call")]
 
 mod architecture;
+mod awkward_cases;
 mod commands;
 mod commands_as_stages;
 mod faulty_data;

@@ -89,7 +89,8 @@ impl Answer {
 
     /// The events of `run --format json`.
     pub(crate) fn events(&self) -> Vec<Event> {
-        let events = self.stdout.lines().map(|line| {
+        let lines = self.stdout.lines().filter(|line| !line.starts_with(r#"{"error""#));
+        let events = lines.map(|line| {
             let moment: Moment = serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"));
             moment.what
         });

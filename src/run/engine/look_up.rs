@@ -52,7 +52,10 @@ impl Engine<'_, '_> {
                 (true, stop)
             }
             Lookup::Miss(reason) => {
-                self.explain(node, &reason);
+                // The first look is the one that tells: it may have set a damaged output aside, which is missing ever after.
+                if self.nodes[node.0].root.is_none() {
+                    self.explain(node, &reason);
+                }
                 (false, false)
             }
         };
