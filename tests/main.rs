@@ -6,6 +6,7 @@ mod architecture;
 mod awkward_cases;
 mod commands;
 mod commands_as_stages;
+mod faults;
 mod faulty_data;
 mod main_job;
 mod spec;
