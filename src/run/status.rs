@@ -224,4 +224,22 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         assert_eq!(latest(&folder.path().join("runs"), 9).unwrap(), []);
     }
+
+    proptest::proptest! {
+        #[test]
+        fn a_journal_of_any_bytes_is_read_without_a_panic(bytes in proptest::collection::vec(0_u8..=255, 0..400), cut in 0_usize..200) {
+            let runs = tempfile::tempdir().unwrap();
+            let mut journal = Journal::begin(runs.path(), &plan(), 5).unwrap();
+            journal.write(&started("parse")).unwrap();
+            let folder = runs.path().join(journal.id());
+            let path = folder.join(super::super::journal::EVENTS);
+            let mut text = fs_err::read(&path).unwrap();
+            text.truncate(cut.max(1));
+            text.extend(&bytes);
+            fs_err::write(&path, text).unwrap();
+            // What is no event tells nothing; the stages of the plan are all there.
+            let told = read(&folder).map(|status| status.stages.len());
+            proptest::prop_assert!(told.is_err() || told.is_ok_and(|count| count == 2));
+        }
+    }
 }

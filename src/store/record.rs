@@ -185,4 +185,22 @@ pub(super) mod tests {
         fs_err::remove_file(&path).unwrap();
         assert!(matches!(read(&path, &record.key).unwrap(), Read::Absent));
     }
+
+    proptest::proptest! {
+        #[test]
+        fn bytes_of_any_kind_are_a_record_only_if_they_are_the_one_written(
+            at in 0_usize..2000, change in proptest::collection::vec(0_u8..=255, 0..40),
+        ) {
+            let record = record(json!({ "epochs": 3 }));
+            let (_folder, path) = written(&record);
+            let whole = fs_err::read(&path).unwrap();
+            let mut bytes = whole.clone();
+            let at = at.min(bytes.len());
+            let end = (at + change.len()).min(bytes.len());
+            bytes.splice(at..end, change.iter().copied());
+            let read = parse(&bytes);
+            proptest::prop_assert!(bytes == whole || read.is_none() || read == Some(record));
+            proptest::prop_assert!(parse(&change).is_none());
+        }
+    }
 }

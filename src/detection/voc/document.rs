@@ -270,4 +270,18 @@ mod tests {
         ];
         assert_eq!(messages, expected);
     }
+
+    proptest::proptest! {
+        #[test]
+        fn texts_of_any_kind_are_read_without_a_panic(text in "\\PC{0,200}", at in 0_usize..400, change in "\\PC{0,20}") {
+            let _ = parse(&text);
+            let _ = class_names(&text);
+            let whole = "<annotation><filename>a.jpg</filename><size><width>9</width><height>9</height></size><object><name>a</name>\
+                <bndbox><xmin>1</xmin><ymin>1</ymin><xmax>3</xmax><ymax>3</ymax></bndbox></object></annotation>";
+            let at = at.min(whole.len());
+            let _ = parse(&format!("{}{change}{}", &whole[..at], &whole[at..]));
+            let cut = parse(&whole[..at]);
+            proptest::prop_assert!(at == whole.len() || cut.is_err());
+        }
+    }
 }
