@@ -1,6 +1,6 @@
 //! Doing a plan: events, the scheduler, executors, resources, the journal. Prints nothing, knows no kind by name.
 //!
-//! [`run`] does a plan, [`forecast()`] says what it would do, [`status`] what runs have done. The order of the parts:
+//! [`run`] does a plan, [`forecast()`] says what it would do, [`explain()`] why, [`status`] what runs have done. The order of the parts:
 //! [`task`] and [`scheduler`] decide, without effects; [`keys`] makes keys of nodes; `engine` performs; executors
 //! ([`in_process`], [`workers`]) do single jobs; [`provider`] finds programs that serve further kinds.
 
@@ -8,6 +8,7 @@ mod clock;
 mod engine;
 pub mod event;
 pub mod executor;
+mod explain;
 mod forecast;
 pub mod in_process;
 mod interrupt;
@@ -29,6 +30,7 @@ pub mod workers;
 
 pub use engine::run;
 pub use event::{Event, Moment};
+pub use explain::{Cause, Explained, Source, explain};
 pub use forecast::{Forecast, Root, forecast};
 pub use interrupt::Interrupt;
 pub use journal::RunHead;
