@@ -75,7 +75,7 @@ fn stages(run: &RunStatus) -> Grid {
         let text = match status {
             StageStatus::Planned => "planned".to_owned(),
             StageStatus::Waiting => "waiting for another run".to_owned(),
-            StageStatus::Running { since } => format!("running since {}", when(*since)),
+            StageStatus::Running { since, .. } => format!("running since {}", when(*since)),
             StageStatus::Cached => "cached".to_owned(),
             StageStatus::Ran { seconds } => format!("ran {}", duration(*seconds)),
             StageStatus::Failed { message, log } => {

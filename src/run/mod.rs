@@ -18,6 +18,7 @@ mod journal;
 pub mod keys;
 mod perform;
 pub mod process_mark;
+mod progress_file;
 pub mod provider;
 mod resolve;
 pub mod resources;
@@ -34,6 +35,7 @@ pub use explain::{Cause, Explained, Source, explain};
 pub use forecast::{Forecast, Root, forecast};
 pub use interrupt::Interrupt;
 pub use journal::RunHead;
+pub use progress_file::Reached;
 pub use summary::{NodeSummary, RunError, RunOptions, Summary};
 pub use task::End;
 
