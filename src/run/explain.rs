@@ -9,7 +9,7 @@ use std::fmt;
 use serde::Serialize;
 
 use super::forecast::{Forecast, Seen, foresee};
-use super::keys::{External, externals, taking_part};
+use super::keys::{External, OUTSIDE, externals, taking_part};
 use super::resolve::{Resolved, resolve};
 use super::summary::RunError;
 use crate::plan::{Node, NodeId, Plan};
@@ -174,7 +174,15 @@ fn compare(
     }
     let Explanation { nearest, reasons } = store.explain(&node.name, &resolved.material, &unknown);
     let cause = |reason: Reason| Cause {
-        from: source(plan, kind, node, &reason, made),
+        from: match &reason {
+            Reason::InputChanged {
+                port,
+                label,
+                new: Some(_),
+                ..
+            } => source(plan, kind, node, (port, label), made),
+            _ => None,
+        },
         files: files(store, &resolved, &reason),
         what: reason,
     };
@@ -184,24 +192,15 @@ fn compare(
     )
 }
 
-/// Where a changed input comes from.
-fn source<'a>(
+/// Where the input of a node comes from that has this port and label in the key.
+pub(super) fn source<'a>(
     plan: &Plan,
     kind: &KindInfo,
     node: &Node,
-    reason: &Reason,
+    (port, label): (&str, &str),
     made: impl Fn(NodeId) -> Option<&'a Record>,
 ) -> Option<Source> {
-    let Reason::InputChanged {
-        port,
-        label,
-        new: Some(_),
-        ..
-    } = reason
-    else {
-        return None;
-    };
-    if let Some(param) = reason.outside_param() {
+    if let Some(param) = port.strip_prefix(OUTSIDE) {
         let outside = externals(kind, node).ok()?;
         let found = outside.iter().find(|external| is_at(external, param, label))?;
         let path = found.path.display().to_string();

@@ -5,6 +5,7 @@
 //! ([`in_process`], [`workers`]) do single jobs; [`provider`] finds programs that serve further kinds.
 
 mod clock;
+mod compare;
 mod engine;
 pub mod event;
 pub mod executor;
@@ -16,6 +17,7 @@ mod job_log;
 mod job_thread;
 mod journal;
 pub mod keys;
+mod member;
 mod perform;
 pub mod process_mark;
 mod progress_file;
@@ -29,12 +31,14 @@ pub mod task;
 mod worker;
 pub mod workers;
 
+pub use compare::{Comparison, Pair, compare};
 pub use engine::run;
 pub use event::{Event, Moment};
 pub use explain::{Cause, Explained, Source, explain};
 pub use forecast::{Forecast, Root, forecast};
 pub use interrupt::Interrupt;
 pub use journal::RunHead;
+pub use member::Member;
 pub use progress_file::Reached;
 pub use summary::{NodeSummary, RunError, RunOptions, Summary};
 pub use task::End;

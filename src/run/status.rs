@@ -142,23 +142,32 @@ pub fn log_path(runs: &Path, run: &str, stage: &str) -> PathBuf {
     runs.join(run).join(LOGS).join(job_log::file_name(stage))
 }
 
-/// The runs in a folder of runs, the latest first, at most `count`. What is not a run is passed over.
+/// The ids of the runs in a folder of runs, the latest first.
 ///
 /// # Errors
 /// When the folder is there but cannot be read.
-pub fn latest(runs: &Path, count: usize) -> std::io::Result<Vec<RunStatus>> {
-    let entries = match fs_err::read_dir(runs) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+pub fn ids(runs: &Path) -> std::io::Result<Vec<String>> {
+    let mut ids = Vec::new();
+    match fs_err::read_dir(runs) {
+        Ok(entries) => {
+            for entry in entries {
+                ids.extend(entry?.file_name().into_string());
+            }
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
         Err(error) => return Err(error),
-    };
-    let mut names = Vec::new();
-    for entry in entries {
-        names.push(entry?.file_name());
     }
-    names.sort_unstable_by(|a, b| b.cmp(a));
-    let read = names.into_iter().filter_map(|name| read(&runs.join(name)).ok());
-    Ok(read.take(count).collect())
+    ids.sort_unstable_by(|a, b| b.cmp(a));
+    Ok(ids)
+}
+
+/// The runs in a folder of runs, the latest first, each read when it is asked for. What is not a run is passed over.
+///
+/// # Errors
+/// When the folder is there but cannot be read.
+pub fn latest(runs: &Path) -> std::io::Result<impl Iterator<Item = RunStatus>> {
+    let ids = ids(runs)?.into_iter();
+    Ok(ids.filter_map(|id| read(&runs.join(id)).ok()))
 }
 
 /// The status of one run, from its folder.
@@ -289,7 +298,7 @@ mod tests {
         let runs = tempfile::tempdir().unwrap();
         let mut journal = Journal::begin(runs.path(), &plan(), 5).unwrap();
         journal.write(&started("train")).unwrap();
-        let status = latest(runs.path(), 9).unwrap().remove(0);
+        let status = latest(runs.path()).unwrap().next().unwrap();
         assert_eq!(status.state, RunState::Running);
         assert_eq!(status.stages["parse"], StageStatus::Planned);
         assert_eq!(status.stages["train"], running(7, None));
@@ -300,7 +309,7 @@ mod tests {
         let (stage, told) = ("train".to_owned(), progress.clone());
         let what = Event::StageProgress { stage, progress: told };
         journal.write(&Moment { at: 9000, what }).unwrap();
-        let status = latest(runs.path(), 9).unwrap().remove(0);
+        let status = latest(runs.path()).unwrap().next().unwrap();
         assert_eq!(status.stages["train"], running(7, Some(Reached { at: 9000, progress })));
         assert_eq!((status.last_at, status.keys["train"].as_str()), (9000, "k"));
         let end = Event::RunFinished {
@@ -308,7 +317,7 @@ mod tests {
             seconds: 1.0,
         };
         journal.write(&Moment { at: 8, what: end }).unwrap();
-        let status = latest(runs.path(), 9).unwrap().remove(0);
+        let status = latest(runs.path()).unwrap().next().unwrap();
         assert!(matches!(status.state, RunState::Finished { .. }));
     }
 
@@ -338,7 +347,7 @@ mod tests {
         let (stage, key) = ("parse".to_owned(), "k".to_owned());
         let what = Event::StageCached { stage, key };
         journal.write(&Moment { at: 2005, what }).unwrap();
-        let mut status = latest(runs.path(), 9).unwrap().remove(0);
+        let mut status = latest(runs.path()).unwrap().next().unwrap();
         status.state = RunState::Died;
         assert_eq!((status.counts().cached, status.seconds()), (1, 2.0));
         let because = "interrupted".to_owned();
@@ -354,6 +363,6 @@ mod tests {
     #[test]
     fn a_folder_without_runs_has_none() {
         let folder = tempfile::tempdir().unwrap();
-        assert_eq!(latest(&folder.path().join("runs"), 9).unwrap(), []);
+        assert_eq!(latest(&folder.path().join("runs")).unwrap().next(), None);
     }
 }

@@ -35,6 +35,7 @@ mod error;
 mod export;
 mod external;
 mod file_list;
+mod find;
 mod history;
 mod key;
 mod layout;
