@@ -5,6 +5,7 @@
 mod architecture;
 mod commands;
 mod faulty_data;
+mod inspect;
 mod main_job;
 mod spec;
 mod support;

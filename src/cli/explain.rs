@@ -92,7 +92,11 @@ fn compared(stage: &Explained) -> String {
 }
 
 fn after(stage: &Explained, before: &str) -> String {
-    own(stage, format!("after `{before}`, if that gives another result"))
+    let why = format!("after `{before}`");
+    match stage.record {
+        Some(_) => own(stage, format!("{why}, if that gives another result")),
+        None => why,
+    }
 }
 
 /// For a stage that waits for another: also what has changed of its own.

@@ -1,5 +1,6 @@
 //! `asm-pipe log`: the log of a stage, also while it is being written.
 
+use std::collections::BTreeSet;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -67,15 +68,16 @@ struct Found {
 
 /// The log that is meant: of the newest run in which a stage of this name has one, or may still write one.
 fn find(store: &Store, arguments: &Log) -> Result<Found, Failure> {
-    let runs: Vec<RunStatus> = match &arguments.run {
-        Some(id) => vec![one_run(store, Some(id))?],
-        None => status::latest(&store.runs())?.collect(),
+    // Read one by one: the newest will do as a rule.
+    let runs: Box<dyn Iterator<Item = RunStatus>> = match &arguments.run {
+        Some(id) => Box::new(std::iter::once(one_run(store, Some(id))?)),
+        None => Box::new(status::latest(&store.runs())?),
     };
-    let mut known: Option<Found> = None;
-    for run in &runs {
+    let (mut known, mut others) = (None, BTreeSet::new());
+    for run in runs {
         let names = meant(&run.head.stages, &arguments.stage);
         let logged = |name: &&&String| status::log_path(&store.runs(), &run.head.id, name).exists();
-        let begins = |name: &&&String| arguments.follow && is_to_come(run, name);
+        let begins = |name: &&&String| arguments.follow && is_to_come(&run, name);
         let of = |stage: &String| Found {
             run: run.head.id.clone(),
             stage: stage.clone(),
@@ -83,19 +85,20 @@ fn find(store: &Store, arguments: &Log) -> Result<Found, Failure> {
         // Of many rounds the one that is going on, or else the latest.
         let going_on = names
             .iter()
-            .find(|name| is_running(run, name) && (logged(name) || arguments.follow));
+            .find(|name| is_running(&run, name) && (logged(name) || arguments.follow));
         let chosen = going_on
             .or_else(|| names.iter().rev().find(logged))
             .or_else(|| names.iter().find(begins));
         if let Some(stage) = chosen {
-            let others = names.iter().filter(logged).filter(|name| name != &stage);
-            let others: Vec<&str> = others.map(|name| name.as_str()).collect();
-            if !others.is_empty() {
-                terminal::tell(&format!("also in this run: {}", others.join(" ")));
+            let rest = names.iter().filter(logged).filter(|name| name != &stage);
+            let rest: Vec<&str> = rest.map(|name| name.as_str()).collect();
+            if !rest.is_empty() {
+                terminal::tell(&format!("also in this run: {}", rest.join(" ")));
             }
             return Ok(of(stage));
         }
         known = known.or_else(|| names.first().map(|name| of(name)));
+        others.extend(run.head.stages);
     }
     Err(match known {
         Some(Found { run, stage }) => Failure::invalid(format!("`{stage}` has written no log"))
@@ -105,8 +108,7 @@ fn find(store: &Store, arguments: &Log) -> Result<Found, Failure> {
                 "no run has a stage whose name begins with `{}`",
                 arguments.stage
             ));
-            let names = runs.iter().flat_map(|run| &run.head.stages);
-            match suggest(&arguments.stage, names.map(String::as_str)) {
+            match suggest(&arguments.stage, others.iter().map(String::as_str)) {
                 Some(near) => failure.hint(format!("did you mean `{near}`?")),
                 None => failure.hint("`asm-pipe status` lists the stages of the newest run"),
             }

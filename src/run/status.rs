@@ -165,9 +165,10 @@ pub fn ids(runs: &Path) -> std::io::Result<Vec<String>> {
 ///
 /// # Errors
 /// When the folder is there but cannot be read.
-pub fn latest(runs: &Path) -> std::io::Result<impl Iterator<Item = RunStatus>> {
+pub fn latest(runs: &Path) -> std::io::Result<impl Iterator<Item = RunStatus> + use<>> {
+    let folder = runs.to_owned();
     let ids = ids(runs)?.into_iter();
-    Ok(ids.filter_map(|id| read(&runs.join(id)).ok()))
+    Ok(ids.filter_map(move |id| read(&folder.join(id)).ok()))
 }
 
 /// The status of one run, from its folder.

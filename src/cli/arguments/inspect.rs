@@ -13,7 +13,7 @@ pub(in super::super) struct Explain {
     #[command(flatten)]
     pub(in super::super) pipelines: PipelineArguments,
     /// Only these stages: `initial`, `round-2.merge`, or `merge` for all rounds; all stages by default.
-    #[arg(value_name = "STAGE")]
+    #[arg(value_name = "STAGE", index = 2)]
     pub(in super::super) stages: Vec<String>,
     #[command(flatten)]
     pub(in super::super) store: StoreArguments,
@@ -57,6 +57,7 @@ pub(in super::super) struct Show {
     #[command(flatten)]
     pub(in super::super) subject: PipelineArguments,
     /// The stage: `initial`, `round-2.merge`, or `merge` for all rounds. Not needed for a key.
+    #[arg(index = 2)]
     pub(in super::super) stage: Option<String>,
     #[command(flatten)]
     pub(in super::super) store: StoreArguments,
@@ -71,10 +72,10 @@ pub(in super::super) struct Get {
     #[command(flatten)]
     pub(in super::super) subject: PipelineArguments,
     /// What to copy: `initial.model`, `round-2.merge.dataset`, or only the stage if it has one output. Of a key: the output.
-    #[arg(value_name = "STAGE[.OUTPUT]")]
+    #[arg(value_name = "STAGE[.OUTPUT]", index = 2)]
     pub(in super::super) what: String,
     /// The path that the copy gets: a file or a folder, as the output is.
-    #[arg(value_name = "DEST")]
+    #[arg(value_name = "DEST", index = 3)]
     pub(in super::super) destination: PathBuf,
     /// Replace what is there.
     #[arg(long)]
@@ -100,21 +101,26 @@ pub(in super::super) struct Diff {
     pub(in super::super) output: OutputArguments,
 }
 
+// An argument that is changed comes to stand behind the others: so it is told its place.
+
 fn one_file(arg: Arg) -> Arg {
-    arg.action(ArgAction::Set)
+    arg.index(1)
+        .action(ArgAction::Set)
         .num_args(1)
         .help("The pipeline file, or an experiment file")
 }
 
 fn one_subject(arg: Arg) -> Arg {
-    arg.action(ArgAction::Set)
+    arg.index(1)
+        .action(ArgAction::Set)
         .num_args(1)
         .value_name("FROM")
         .help("A pipeline file, a run's id, or a stage key; of an id or a key the beginning is enough")
 }
 
 fn two_subjects(arg: Arg) -> Arg {
-    arg.action(ArgAction::Set)
+    arg.index(1)
+        .action(ArgAction::Set)
         .num_args(2)
         .value_names(["A", "B"])
         .help("Two of: a pipeline file, a run's id or the beginning of it. What is set below is set for every file")
