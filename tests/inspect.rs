@@ -101,7 +101,12 @@ fn runs_lists_each_run_with_its_end_and_counts() {
     assert_eq!((state, &counts["failed"]), (json!("failed"), &json!(1)));
     assert_eq!((told(1).0, &told(1).1["cached"]), (json!("finished"), &json!(3)));
     assert_eq!((told(2).0, &told(2).1["ran"]), (json!("finished"), &json!(3)));
-    assert_eq!(project.done("runs -n 1").stdout.lines().count(), 2);
+    assert_eq!(runs[0]["command"], json!(["run", "fails.yaml"]));
+    let newest = project.done("runs -n 1").stdout;
+    assert!(
+        newest.lines().count() == 2 && newest.ends_with("run fails.yaml\n"),
+        "{newest}"
+    );
 }
 
 #[test]
@@ -204,7 +209,7 @@ fn diff_puts_two_runs_or_a_run_and_a_pipeline_side_by_side() {
         .done(&format!("diff {second} data.yaml -S seed=1 -S images=9"))
         .stdout;
     assert!(
-        same.contains("no param differs") && same.contains("outputs are equal"),
+        same.contains("no param differs") && same.contains("equal outputs: 11"),
         "{same}"
     );
     assert!(!same.contains("different"), "{same}");

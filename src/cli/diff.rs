@@ -54,7 +54,7 @@ fn text(found: &Comparison, all: bool) -> String {
         row
     });
     text += &table("metric", metrics);
-    text += &left_out(equal, "metrics are equal");
+    text += &left_out("metrics", equal);
     let (outputs, equal) = differing(&found.outputs, all);
     let outputs = outputs.into_iter().map(|pair| {
         let digest =
@@ -64,7 +64,7 @@ fn text(found: &Comparison, all: bool) -> String {
         vec![name, digest(pair.first), digest(pair.second), word.to_owned()]
     });
     text += &table("output", outputs);
-    text += &left_out(equal, "outputs are equal");
+    text += &left_out("outputs", equal);
     for (names, side) in [(&found.only_first, 'A'), (&found.only_second, 'B')] {
         if !names.is_empty() {
             text += &format!("\nonly in {side}: {}\n", names.join(" "));
@@ -105,12 +105,11 @@ fn differing<T: PartialEq>(pairs: &[Pair<T>], all: bool) -> (Vec<&Pair<T>>, usiz
     (told, left)
 }
 
-fn left_out(count: usize, what: &str) -> String {
+fn left_out(what: &str, count: usize) -> String {
     if count == 0 {
-        String::new()
-    } else {
-        format!("{count} {what}\n")
+        return String::new();
     }
+    format!("equal {what}: {count} (`--all` lists them)\n")
 }
 
 fn signed(value: f64) -> String {
@@ -159,12 +158,14 @@ mod tests {
 
     #[test]
     fn equal_metrics_are_counted_and_others_told_with_their_change() {
-        let mut found = Comparison::default();
-        found.metrics = vec![pair("a", 0.5, Some(0.5)), pair("b", 0.5, Some(0.75))];
+        let found = Comparison {
+            metrics: vec![pair("a", 0.5, Some(0.5)), pair("b", 0.5, Some(0.75))],
+            ..Comparison::default()
+        };
         let told = text(&found, false);
         assert!(told.contains("b.certain  0.500  0.750  +0.250"), "{told}");
         assert!(
-            told.contains("1 metrics are equal") && !told.contains("a.certain"),
+            told.contains("equal metrics: 1") && !told.contains("a.certain"),
             "{told}"
         );
         assert!(text(&found, true).contains("a.certain"));

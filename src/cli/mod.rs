@@ -1,6 +1,7 @@
 //! The command line: one file a subcommand. The only module that prints. Knows no algorithm.
 
 mod arguments;
+mod columns;
 mod data;
 mod diff;
 mod exec;

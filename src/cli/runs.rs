@@ -5,7 +5,7 @@ use serde_json::json;
 use super::arguments::Runs;
 use super::failure::Failure;
 use super::progress::duration;
-use super::status::{existing_store, when, word};
+use super::status::{command, existing_store, when, word};
 use super::terminal::{self, Format};
 use crate::report::page::Grid;
 use crate::run::status::{self, RunStatus};
@@ -22,7 +22,13 @@ pub(super) fn runs(arguments: &Runs) -> Result<(), Failure> {
             terminal::tell("no run yet");
             Ok(())
         }
-        Format::Human => terminal::print(&grid(&runs).text()),
+        Format::Human => {
+            let commands = std::iter::once("command".to_owned()).chain(runs.iter().map(command));
+            let table = grid(&runs).text();
+            let lines = table.lines().zip(commands);
+            let lines = lines.map(|(line, command)| format!("{line}  {command}").trim_end().to_owned() + "\n");
+            terminal::print(&lines.collect::<String>())
+        }
     }
 }
 
@@ -31,6 +37,7 @@ fn row_json(run: &RunStatus) -> serde_json::Value {
         "run": run.head.id,
         "started_at": run.head.started_at,
         "pipelines": run.head.pipelines,
+        "command": run.head.command,
         "state": word(run),
         "stages": run.head.stages.len(),
         "counts": run.counts(),

@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::arguments::Show;
+use super::columns::columns;
 use super::failure::Failure;
 use super::progress::{duration, short};
 use super::status::when;
@@ -133,7 +134,7 @@ impl<'a> Shown<'a> {
     fn text(&self) -> String {
         let cpus = if self.cpus == 1 { "core" } else { "cores" };
         let mut text = format!("{}\n", self.stage);
-        text += &section("", self.facts(cpus));
+        text += &columns(&self.facts(cpus));
         let params = self.outside.iter().chain(self.params.as_object().into_iter().flatten());
         text += &section(
             "params",
@@ -159,11 +160,11 @@ impl<'a> Shown<'a> {
             self.cpus
         );
         let facts = [
-            ("key", self.key.to_string()),
-            ("kind", format!("{}, version {}", self.kind, self.kind_version)),
-            ("made", made),
+            ("  key", self.key.to_string()),
+            ("  kind", format!("{}, version {}", self.kind, self.kind_version)),
+            ("  made", made),
             (
-                "by",
+                "  by",
                 format!("run {} as `{}`, asm-pipe {}", self.run, self.made_as, self.version),
             ),
         ];
@@ -195,26 +196,15 @@ impl ShownOutput {
     }
 }
 
-/// Lines under a heading, in columns; nothing if there are none.
+/// Rows in columns under a heading; nothing if there are none.
 fn section(heading: &str, rows: impl IntoIterator<Item = Vec<String>>) -> String {
     let rows: Vec<Vec<String>> = rows.into_iter().collect();
-    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
-    let width = |column: usize| {
-        let cells = rows.iter().filter_map(|row| row.get(column));
-        cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
-    };
-    let widths: Vec<usize> = (0..columns).map(width).collect();
-    let mut text = String::new();
-    if !heading.is_empty() && !rows.is_empty() {
-        text += &format!("  {heading}\n");
+    if rows.is_empty() {
+        return String::new();
     }
-    let indent = if heading.is_empty() { "  " } else { "    " };
-    for row in &rows {
-        let cells = row.iter().zip(&widths).map(|(cell, &width)| format!("{cell:<width$}"));
-        let line = cells.collect::<Vec<_>>().join("  ");
-        text += &format!("{indent}{}\n", line.trim_end());
-    }
-    text
+    let lines = columns(&rows);
+    let lines = lines.lines().map(|line| format!("    {line}\n"));
+    format!("  {heading}\n{}", lines.collect::<String>())
 }
 
 fn size(bytes: u64) -> String {

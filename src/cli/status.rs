@@ -4,11 +4,11 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::arguments::{Status, StoreArguments};
+use super::columns::columns;
 use super::failure::Failure;
 use super::progress::{duration, reached};
 use super::subject::find_run;
 use super::terminal::{self, Format};
-use crate::report::page::Grid;
 use crate::run::status::{self, RunState, RunStatus, StageStatus};
 use crate::store::Store;
 
@@ -18,13 +18,11 @@ pub(super) fn status(arguments: &Status) -> Result<(), Failure> {
     match arguments.output.format {
         Format::Json => terminal::print_json(&run),
         Format::Human => {
-            let head = format!(
-                "run {}  {}  {}\n",
-                run.head.id,
-                run.head.pipelines.join(" "),
-                state(&run)
-            );
-            terminal::print(&(head + &stages(&run).text()))
+            let pipelines = run.head.pipelines.join(" ");
+            let head = format!("run {}  {pipelines}  {}\n", run.head.id, state(&run));
+            let command = command(&run);
+            let command = if command.is_empty() { command } else { command + "\n" };
+            terminal::print(&(head + &command + &stages(&run)))
         }
     }
 }
@@ -49,19 +47,25 @@ pub(super) fn one_run(store: &Store, id: Option<&str>) -> Result<RunStatus, Fail
     })
 }
 
-fn stages(run: &RunStatus) -> Grid {
-    let row = |(name, status): (&String, &StageStatus)| vec![name.clone(), stage(status, run.read_at)];
-    let rows = run
-        .head
-        .stages
-        .iter()
-        .filter_map(|name| run.stages.get_key_value(name))
-        .map(row)
+fn stages(run: &RunStatus) -> String {
+    let stands = run.head.stages.iter().filter_map(|name| run.stages.get_key_value(name));
+    let rows: Vec<Vec<String>> = stands
+        .map(|(name, status)| vec![name.clone(), stage(status, run.read_at)])
         .collect();
-    Grid {
-        heads: vec!["stage".to_owned(), String::new()],
-        rows,
-    }
+    columns(&rows)
+}
+
+/// The command line of a run as it can be typed again. Runs of earlier versions do not tell.
+pub(super) fn command(run: &RunStatus) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "-_=./:,@%+~".contains(c);
+    let quoted = |word: &String| {
+        if !word.is_empty() && word.chars().all(plain) {
+            word.clone()
+        } else {
+            format!("'{}'", word.replace('\'', r"'\''"))
+        }
+    };
+    run.head.command.iter().map(quoted).collect::<Vec<_>>().join(" ")
 }
 
 /// How a stage stands at a time.

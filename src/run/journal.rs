@@ -37,6 +37,9 @@ pub struct RunHead {
     pub stages: Vec<String>,
     /// The process that does it.
     pub process: Option<ProcessMark>,
+    /// The command line, without the program.
+    #[serde(default)]
+    pub command: Vec<String>,
     /// The program's version.
     pub version: String,
 }
@@ -70,6 +73,10 @@ impl Journal {
             pipelines: plan.pipelines.clone(),
             stages: plan.nodes.iter().map(|node| node.name.clone()).collect(),
             process: ProcessMark::of(std::process::id()),
+            command: std::env::args_os()
+                .skip(1)
+                .map(|word| word.to_string_lossy().into_owned())
+                .collect(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
         };
         // The events first: a folder with a head is a run, and then has them.
