@@ -57,15 +57,21 @@ fn stages(run: &RunStatus) -> String {
 
 /// The command line of a run as it can be typed again. Runs of earlier versions do not tell.
 pub(super) fn command(run: &RunStatus) -> String {
-    let plain = |c: char| c.is_alphanumeric() || "-_=./:,@%+~".contains(c);
-    let quoted = |word: &String| {
-        if !word.is_empty() && word.chars().all(plain) {
-            word.clone()
-        } else {
-            format!("'{}'", word.replace('\'', r"'\''"))
-        }
-    };
-    run.head.command.iter().map(quoted).collect::<Vec<_>>().join(" ")
+    run.head
+        .command
+        .iter()
+        .map(|word| quoted(word))
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+/// A word as a shell reads it.
+fn quoted(word: &str) -> String {
+    let plain = |letter: char| letter.is_alphanumeric() || "-_=./:,@%+~".contains(letter);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
 }
 
 /// How a stage stands at a time.
@@ -156,6 +162,12 @@ mod tests {
     use super::*;
     use crate::run::Reached;
     use crate::stage::Progress;
+
+    #[test]
+    fn words_are_quoted_when_a_shell_would_cut_or_change_them() {
+        let words = ["seed=1", "a b", "", "it's", "$HOME"].map(quoted);
+        assert_eq!(words, ["seed=1", "'a b'", "''", r"'it'\''s'", "'$HOME'"]);
+    }
 
     #[test]
     fn a_running_stage_says_since_when_it_runs_and_how_far_it_was_when_it_last_said_so() {
