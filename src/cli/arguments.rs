@@ -39,8 +39,9 @@ pub(super) enum Command {
     Report(Report),
     /// Say of each stage whether the store has it, and if not, all that has changed since it last did.
     ///
-    /// `asm-pipe explain pipelines/topk_v3.yaml -S merge.certain=0.7` tells what that would run again, and why. A changed param is
-    /// told with both values, a changed input with the stage that it comes from, a changed folder outside with its files.
+    /// `asm-pipe explain pipelines/topk_v3.yaml -S merge.certain=0.7` tells what that would run again, and why. A
+    /// changed param is told with both values, a changed input with the stage that it comes from, a changed folder outside with its
+    /// files.
     Explain(Explain),
     /// List runs: when, what, how they ended.
     Runs(Runs),
@@ -50,8 +51,8 @@ pub(super) enum Command {
     Log(Log),
     /// Show all that is kept of a stage: key, params, inputs, outputs, metrics, who made it and when.
     ///
-    /// `asm-pipe show pipelines/topk_v3.yaml initial` shows it as the pipeline stands now, `asm-pipe show 20261122-1146 initial` as
-    /// it was in that run, `asm-pipe show ab329a96` by its key.
+    /// `asm-pipe show pipelines/topk_v3.yaml initial` shows it as the pipeline stands now, `asm-pipe show 20261122-1146
+    /// initial` as it was in that run, `asm-pipe show ab329a96` by its key.
     Show(Show),
     /// Copy an output out of the store.
     ///

@@ -1,8 +1,9 @@
 //! Doing a plan: events, the scheduler, executors, resources, the journal. Prints nothing, knows no kind by name.
 //!
-//! [`run`] does a plan, [`forecast()`] says what it would do, [`explain()`] why, [`status`] what runs have done. The order of the parts:
-//! [`task`] and [`scheduler`] decide, without effects; [`keys`] makes keys of nodes; `engine` performs; executors
-//! ([`in_process`], [`workers`]) do single jobs; [`provider`] finds programs that serve further kinds.
+//! [`run`] does a plan, [`forecast()`] says what it would do, [`explain()`] why, [`status`] what runs have
+//! done, [`compare()`] how two of them differ. The order of the parts: [`task`] and [`scheduler`] decide, without effects; [`keys`]
+//! makes keys of nodes; `engine` performs; executors ([`in_process`], [`workers`]) do single jobs; [`provider`] finds programs
+//! that serve further kinds.
 
 mod clock;
 mod compare;

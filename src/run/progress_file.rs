@@ -1,7 +1,7 @@
 //! How far the running stages are, for whoever looks at the run from another process: `runs/<id>/progress.json`.
 //!
-//! One small file, written anew at most every two seconds. It may be a little behind, and losing it costs nothing; so its errors are
-//! not told.
+//! One small file, written anew at most every two seconds. It may be a little behind, and losing it costs nothing; so its
+//! errors are not told.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

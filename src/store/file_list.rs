@@ -87,8 +87,8 @@ impl Store {
         Ok(digest)
     }
 
-    /// How the files of a folder outside differ from those that it had when its digest was `old`. None if that is not known, or if
-    /// it is no folder.
+    /// How the files of a folder outside differ from those that it had when its digest was `old`. None if that is not
+    /// known, or if it is no folder.
     ///
     /// # Errors
     /// As [`Store::external`].
