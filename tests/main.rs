@@ -8,6 +8,7 @@ mod commands;
 mod commands_as_stages;
 mod faults;
 mod faulty_data;
+mod inspect;
 mod main_job;
 mod spec;
 mod support;

@@ -1,9 +1,12 @@
 //! What stands on the command line. The doc comments are the help texts.
 
+mod inspect;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(super) use self::inspect::{Diff, Explain, Get, Log, Runs, Show};
 use super::terminal::Format;
 
 /// Runs active-learning experiments for object detection: declared in YAML, cached by content, compared.
@@ -34,8 +37,32 @@ pub(super) enum Command {
     Params(Params),
     /// Write tables, charts and the page again from what the store has.
     Report(Report),
-    /// Show runs: which are going on, how others ended.
+    /// Say of each stage whether the store has it, and if not, all that has changed since it last did.
+    ///
+    /// `asm-pipe explain pipelines/topk_v3.yaml -S merge.certain=0.7` tells what that would run again, and why. A
+    /// changed param is told with both values, a changed input with the stage that it comes from, a changed folder outside with its
+    /// files.
+    Explain(Explain),
+    /// List runs: when, what, how they ended.
+    Runs(Runs),
+    /// Show how the stages of a run stand; also while it goes on, from another terminal.
     Status(Status),
+    /// Print the log of a stage; also while it runs, from another terminal.
+    Log(Log),
+    /// Show all that is kept of a stage: key, params, inputs, outputs, metrics, who made it and when.
+    ///
+    /// `asm-pipe show pipelines/topk_v3.yaml initial` shows it as the pipeline stands now, `asm-pipe show 20261122-1146
+    /// initial` as it was in that run, `asm-pipe show ab329a96` by its key.
+    Show(Show),
+    /// Copy an output out of the store.
+    ///
+    /// `asm-pipe get pipelines/topk_v3.yaml initial.model model` copies the model of the initial training.
+    Get(Get),
+    /// Compare two runs or pipelines: params, metrics, outputs.
+    ///
+    /// `asm-pipe diff 20261122-114603 20261122-152210` compares two runs, `asm-pipe diff a.yaml b.yaml --profile quick` what two
+    /// pipelines have made with the same profile. Stages are compared by name.
+    Diff(Diff),
     /// List the stage kinds that can be used, or explain one.
     Stages(Stages),
     /// Score detections from anywhere against a COCO ground truth.
@@ -47,7 +74,7 @@ pub(super) enum Command {
 }
 
 /// Which pipelines, and how they are changed.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(super) struct PipelineArguments {
     /// Pipeline files, or one experiment file that names some.
     #[arg(required = true, value_name = "FILE")]
@@ -194,11 +221,8 @@ pub(super) struct Report {
 /// `asm-pipe status`.
 #[derive(Debug, Args)]
 pub(super) struct Status {
-    /// The run to show; the newest by default.
+    /// The run to show, by its id or the beginning of it; the newest by default.
     pub(super) run: Option<String>,
-    /// List the runs instead of one run's stages.
-    #[arg(long)]
-    pub(super) all: bool,
     #[command(flatten)]
     pub(super) store: StoreArguments,
     #[command(flatten)]
@@ -301,7 +325,13 @@ impl Command {
             Self::Plan(a) => a.output.format,
             Self::Params(a) => a.output.format,
             Self::Report(a) => a.output.format,
+            Self::Explain(a) => a.output.format,
+            Self::Runs(a) => a.output.format,
             Self::Status(a) => a.output.format,
+            Self::Log(a) => a.output.format,
+            Self::Show(a) => a.output.format,
+            Self::Get(a) => a.output.format,
+            Self::Diff(a) => a.output.format,
             Self::Stages(a) => a.output.format,
             Self::Score(a) => a.output.format,
             Self::Exec(a) => a.output.format,
@@ -310,5 +340,15 @@ impl Command {
             }) => a.output.format,
             Self::Graph(_) => Format::Human,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_makes_sense_to_clap() {
+        super::Arguments::command().debug_assert();
     }
 }

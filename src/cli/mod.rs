@@ -1,20 +1,28 @@
 //! The command line: one file a subcommand. The only module that prints. Knows no algorithm.
 
 mod arguments;
+mod columns;
 mod data;
+mod diff;
 mod exec;
+mod explain;
 mod failure;
+mod get;
 mod graph;
 mod load;
+mod log;
 mod params;
 mod plan;
 mod progress;
 mod report;
 mod results;
 mod run;
+mod runs;
 mod score;
+mod show;
 mod stages;
 mod status;
+mod subject;
 mod terminal;
 mod workspace;
 
@@ -36,7 +44,13 @@ pub fn main() -> ExitCode {
         Command::Graph(arguments) => graph::graph(arguments),
         Command::Params(arguments) => params::params(arguments),
         Command::Report(arguments) => report::report(arguments),
+        Command::Explain(arguments) => explain::explain(arguments),
+        Command::Runs(arguments) => runs::runs(arguments),
         Command::Status(arguments) => status::status(arguments),
+        Command::Log(arguments) => log::log(arguments),
+        Command::Show(arguments) => show::show(arguments),
+        Command::Get(arguments) => get::get(arguments),
+        Command::Diff(arguments) => diff::diff(arguments),
         Command::Stages(arguments) => stages::stages(arguments),
         Command::Score(arguments) => score::score(arguments),
         Command::Exec(arguments) => exec::exec(arguments),

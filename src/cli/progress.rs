@@ -150,11 +150,7 @@ impl Display {
         let Some(running) = self.running.get_mut(stage) else {
             return;
         };
-        let figures = progress
-            .fields
-            .iter()
-            .map(|(name, value)| format!("{} {}", name.replace('_', " "), short(*value)));
-        let figures = figures.collect::<Vec<_>>().join("  ");
+        let figures = figures(progress);
         if let Some(bar) = &running.bar {
             if let Some(total) = progress.total
                 && bar.length() != Some(total)
@@ -166,7 +162,6 @@ impl Display {
             bar.set_message(figures);
         } else if running.said.elapsed() >= LINE_EVERY {
             running.said = Instant::now();
-            let total = progress.total.map_or_else(String::new, |total| format!("/{total}"));
             let left = progress
                 .total
                 .filter(|_| progress.done > 0)
@@ -177,11 +172,7 @@ impl Display {
                         duration(rate * total.saturating_sub(progress.done) as f64)
                     )
                 });
-            let line = format!(
-                "running  {stage} {}{total} {}  {figures}{left}",
-                progress.done,
-                plural(&progress.unit)
-            );
+            let line = format!("running  {stage} {}{left}", reached(progress));
             self.line(&line);
         }
     }
@@ -209,6 +200,25 @@ impl Display {
 
 fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
+}
+
+/// How far a job is: `3/10 epochs  loss 0.250`.
+#[must_use]
+pub(super) fn reached(progress: &Progress) -> String {
+    let total = progress.total.map_or_else(String::new, |total| format!("/{total}"));
+    let text = format!(
+        "{}{total} {}  {}",
+        progress.done,
+        plural(&progress.unit),
+        figures(progress)
+    );
+    text.trim_end().to_owned()
+}
+
+fn figures(progress: &Progress) -> String {
+    let figures = progress.fields.iter();
+    let figures = figures.map(|(name, value)| format!("{} {}", name.replace('_', " "), short(*value)));
+    figures.collect::<Vec<_>>().join("  ")
 }
 
 fn plural(unit: &str) -> String {

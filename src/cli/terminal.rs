@@ -29,6 +29,18 @@ pub(super) fn print(text: &str) -> Result<(), Failure> {
     }
 }
 
+/// Writes a text to stdout, as one of many. Says whether the reader is still there.
+///
+/// # Errors
+/// When stdout cannot be written to.
+pub(super) fn stream(text: &str) -> Result<bool, Failure> {
+    let mut stdout = anstream::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+        other => Ok(other.map(|()| true)?),
+    }
+}
+
 /// Writes a value to stdout as indented JSON.
 ///
 /// # Errors

@@ -19,7 +19,7 @@ pub use comparison::{ComparisonError, add_comparison};
 pub use draw::{Format, draw};
 pub use expand::{check, plan};
 pub use node::{Node, NodeId, NodeInput, Plan};
-pub use select::UnknownTarget;
+pub use select::{UnknownTarget, stage_in};
 
 #[cfg(test)]
 mod test_support;

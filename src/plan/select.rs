@@ -89,8 +89,9 @@ fn names(node: &Node) -> impl Iterator<Item = &str> {
     std::iter::once(&node.name).chain(&node.aliases).map(String::as_str)
 }
 
-/// `merge` of `topk_v3/round-3.merge`.
-fn stage_in(name: &str) -> &str {
+/// A stage's own name in the name of a node: `merge` of `topk_v3/round-3.merge`.
+#[must_use]
+pub fn stage_in(name: &str) -> &str {
     let own = name.split_once('/').map_or(name, |(_, own)| own);
     match own.strip_prefix("round-").and_then(|rest| rest.split_once('.')) {
         Some((_, stage)) => stage,

@@ -88,6 +88,16 @@ impl std::fmt::Display for Root {
 /// # Errors
 /// When the plan was made with another registry, or does not have a stage to force.
 pub fn forecast(plan: &Plan, registry: &Registry, store: &Store, force: &[String]) -> Result<Vec<Forecast>, RunError> {
+    Ok(foresee(plan, registry, store, force)?.forecasts)
+}
+
+/// The forecasts with what was found on the way.
+pub(super) fn foresee<'a>(
+    plan: &'a Plan,
+    registry: &Registry,
+    store: &'a Store,
+    force: &[String],
+) -> Result<Seen<'a>, RunError> {
     let tasks = tasks(plan, registry)?;
     check_forced(plan, force)?;
     let mut seen = Seen {
@@ -96,6 +106,7 @@ pub fn forecast(plan: &Plan, registry: &Registry, store: &Store, force: &[String
         outside: Outside::new(store),
         forecasts: Vec::new(),
         records: Vec::new(),
+        reasons: BTreeMap::new(),
         stops: Vec::new(),
         makers: BTreeMap::new(),
     };
@@ -119,7 +130,7 @@ pub fn forecast(plan: &Plan, registry: &Registry, store: &Store, force: &[String
         seen.records.resize(seen.forecasts.len(), None);
         seen.stops.resize(seen.forecasts.len(), false);
     }
-    Ok(seen.forecasts)
+    Ok(seen)
 }
 
 /// Whether the user wants a stage run again: by its name in the plan, or in its pipeline.
@@ -139,12 +150,15 @@ pub(crate) fn check_forced(plan: &Plan, force: &[String]) -> Result<(), RunError
     unknown.map_or(Ok(()), |name| Err(RunError::NoSuchStage(name.clone())))
 }
 
-struct Seen<'a> {
+pub(super) struct Seen<'a> {
     plan: &'a Plan,
     store: &'a Store,
-    outside: Outside<'a>,
-    forecasts: Vec<Forecast>,
-    records: Vec<Option<Record>>,
+    pub(super) outside: Outside<'a>,
+    pub(super) forecasts: Vec<Forecast>,
+    /// Of those that the store has.
+    pub(super) records: Vec<Option<Record>>,
+    /// Why those are not in the store that could be looked for.
+    pub(super) reasons: BTreeMap<NodeId, Reason>,
     stops: Vec<bool>,
     /// Who would make a key.
     makers: BTreeMap<String, NodeId>,
@@ -247,8 +261,9 @@ impl Seen<'_> {
             }
             Lookup::Miss(reason) => {
                 self.makers.insert(key.clone(), at);
-                let reason = reason.to_string();
-                Ok(Forecast::Run { key, reason })
+                let text = reason.to_string();
+                self.reasons.insert(at, reason);
+                Ok(Forecast::Run { key, reason: text })
             }
         }
     }

@@ -12,6 +12,16 @@ use crate::stage::StageError;
 /// How many lines an error message shows.
 const TAIL: usize = 12;
 
+/// The name of a stage's log in the folder of its run's logs.
+pub(crate) fn file_name(stage: &str) -> String {
+    let plain = |letter: char| letter.is_alphanumeric() || matches!(letter, '.' | '-' | '_');
+    let name: String = stage
+        .chars()
+        .map(|letter| if plain(letter) { letter } else { '+' })
+        .collect();
+    format!("{name}.log")
+}
+
 /// Where a job's lines go.
 #[derive(Debug)]
 pub(crate) struct JobLog {
@@ -28,13 +38,8 @@ struct State {
 impl JobLog {
     /// A log in the folder of a run, named after the stage.
     pub(crate) fn new(folder: &Path, stage: &str) -> Self {
-        let plain = |letter: char| letter.is_alphanumeric() || matches!(letter, '.' | '-' | '_');
-        let name: String = stage
-            .chars()
-            .map(|letter| if plain(letter) { letter } else { '+' })
-            .collect();
         Self {
-            path: folder.join(format!("{name}.log")),
+            path: folder.join(file_name(stage)),
             state: Mutex::default(),
         }
     }

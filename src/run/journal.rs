@@ -1,7 +1,8 @@
 //! What a run writes about itself: `runs/<id>/run.json` when it begins, then `journal.jsonl`, an event a line.
 //!
 //! Each line is written out at once, so that a run that is killed leaves all that it had told. Progress and log lines are
-//! not in the journal: the one is out of date at once, the other is in the stage's log.
+//! not in the journal: the one is out of date at once and has a file of its own ([`super::progress_file`]), the other is in the
+//! stage's log.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -10,6 +11,7 @@ use fs_err::File;
 use serde::{Deserialize, Serialize};
 
 use super::process_mark::ProcessMark;
+use super::progress_file::ProgressFile;
 use super::{Event, Moment};
 use crate::plan::Plan;
 use crate::store::Digest;
@@ -18,6 +20,9 @@ use crate::store::Digest;
 pub(crate) const EVENTS: &str = "journal.jsonl";
 /// The name of the file about the run.
 pub(crate) const HEAD: &str = "run.json";
+
+/// The name of the folder of logs.
+pub(crate) const LOGS: &str = "logs";
 
 /// What is known of a run from its beginning.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -32,6 +37,9 @@ pub struct RunHead {
     pub stages: Vec<String>,
     /// The process that does it.
     pub process: Option<ProcessMark>,
+    /// The command line, without the program.
+    #[serde(default)]
+    pub command: Vec<String>,
     /// The program's version.
     pub version: String,
 }
@@ -42,6 +50,7 @@ pub(crate) struct Journal {
     head: RunHead,
     folder: PathBuf,
     events: File,
+    progress: ProgressFile,
 }
 
 impl Journal {
@@ -64,6 +73,10 @@ impl Journal {
             pipelines: plan.pipelines.clone(),
             stages: plan.nodes.iter().map(|node| node.name.clone()).collect(),
             process: ProcessMark::of(std::process::id()),
+            command: std::env::args_os()
+                .skip(1)
+                .map(|word| word.to_string_lossy().into_owned())
+                .collect(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
         };
         // The events first: a folder with a head is a run, and then has them.
@@ -72,7 +85,12 @@ impl Journal {
             folder.join(HEAD),
             serde_json::to_vec_pretty(&head).map_err(std::io::Error::other)?,
         )?;
-        Ok(Self { head, folder, events })
+        Ok(Self {
+            head,
+            progress: ProgressFile::new(&folder),
+            folder,
+            events,
+        })
     }
 
     pub(crate) fn id(&self) -> &str {
@@ -81,11 +99,12 @@ impl Journal {
 
     /// Where the logs of its stages are.
     pub(crate) fn logs(&self) -> PathBuf {
-        self.folder.join("logs")
+        self.folder.join(LOGS)
     }
 
     /// Adds an event.
     pub(crate) fn write(&mut self, moment: &Moment) -> std::io::Result<()> {
+        self.progress.hear(moment);
         if matches!(moment.what, Event::StageProgress { .. } | Event::StageLog { .. }) {
             return Ok(());
         }

@@ -11,6 +11,9 @@ use crate::plan::{Node, NodeId, NodeInput};
 use crate::stage::{KindInfo, StageError};
 use crate::store::{InputDigest, KeyMaterial};
 
+/// What the name of a param is put behind where its content stands among the inputs.
+pub(crate) const OUTSIDE: &str = "param:";
+
 /// A file or folder outside the store that a param names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct External {
@@ -75,7 +78,7 @@ pub fn material(
     outside: impl IntoIterator<Item = (String, InputDigest)>,
 ) -> KeyMaterial {
     for (param, digest) in outside {
-        inputs.entry(format!("param:{param}")).or_default().push(digest);
+        inputs.entry(format!("{OUTSIDE}{param}")).or_default().push(digest);
     }
     let mut params = node.params.clone();
     if let Value::Object(map) = &mut params {

@@ -1,14 +1,17 @@
 //! Doing a plan: events, the scheduler, executors, resources, the journal. Prints nothing, knows no kind by name.
 //!
-//! [`run`] does a plan, [`forecast()`] says what it would do, [`status`] what runs have done. The order of the parts:
-//! [`task`] and [`scheduler`] decide, without effects; [`keys`] makes keys of nodes; `engine` performs; executors
-//! ([`in_process`], [`workers`], [`command`]) do single jobs; [`provider`] finds programs that serve further kinds.
+//! [`run`] does a plan, [`forecast()`] says what it would do, [`explain()`] why, [`status`] what runs have
+//! done, [`compare()`] how two of them differ. The order of the parts: [`task`] and [`scheduler`] decide, without effects; [`keys`]
+//! makes keys of nodes; `engine` performs; executors ([`in_process`], [`workers`], [`command`]) do single jobs; [`provider`] finds programs
+//! that serve further kinds.
 
 mod clock;
 pub mod command;
+mod compare;
 mod engine;
 pub mod event;
 pub mod executor;
+mod explain;
 mod forecast;
 mod groups;
 pub mod in_process;
@@ -18,8 +21,10 @@ mod job_thread;
 mod journal;
 pub mod keys;
 mod lines;
+mod member;
 mod perform;
 pub mod process_mark;
+mod progress_file;
 pub mod provider;
 mod resolve;
 pub mod resources;
@@ -30,11 +35,15 @@ pub mod task;
 mod worker;
 pub mod workers;
 
+pub use compare::{Comparison, Pair, compare};
 pub use engine::run;
 pub use event::{Event, Moment};
+pub use explain::{Cause, Explained, Source, explain};
 pub use forecast::{Forecast, Root, forecast};
 pub use interrupt::Interrupt;
 pub use journal::RunHead;
+pub use member::Member;
+pub use progress_file::Reached;
 pub use summary::{NodeSummary, RunError, RunOptions, Summary};
 pub use task::End;
 

@@ -38,14 +38,13 @@ impl<'a> Outside<'a> {
         if let Some(digest) = self.known.get(&name) {
             return Ok(*digest);
         }
-        let digest = digest_now(self.store, external)?;
+        let digest = told(external, self.store.external(&external.path, &external.include))?;
         self.known.insert(name, digest);
         Ok(digest)
     }
 }
 
-fn digest_now(store: &Store, external: &External) -> Result<Digest, StageError> {
-    let digest = store.external(&external.path, &external.include);
+fn told(external: &External, digest: Result<Digest, StoreError>) -> Result<Digest, StageError> {
     digest.map_err(|error| {
         let told = StageError::new(format!("param `{}`: {error}", external.param));
         error.hints().into_iter().fold(told, StageError::hint)
@@ -104,10 +103,11 @@ pub(crate) fn resolve<'a>(
     })
 }
 
-/// Checks that what lies outside is still what went into the key.
+/// Checks that what lies outside is still what went into the key, before a record of it is written.
 pub(crate) fn check_outside(store: &Store, resolved: &Resolved) -> Result<(), StageError> {
     for (external, digest) in &resolved.outside {
-        if digest_now(store, external)? != *digest {
+        let now = store.external_for_record(&external.path, &external.include);
+        if told(external, now)? != *digest {
             let path = external.path.display();
             return Err(
                 StageError::new(format!("`{path}` changed during the run: nothing was recorded"))

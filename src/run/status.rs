@@ -1,12 +1,15 @@
 //! What runs there have been, and how far each is, read from their journals.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use super::clock::now;
 use super::event::Counts;
-use super::journal::{EVENTS, HEAD, RunHead};
+use super::job_log;
+use super::journal::{EVENTS, HEAD, LOGS, RunHead};
+use super::progress_file::{self, Reached};
 use super::{Event, Moment};
 
 /// A run.
@@ -18,6 +21,12 @@ pub struct RunStatus {
     pub state: RunState,
     /// How the stages stand, by name. Those that nothing was told of are [`StageStatus::Planned`].
     pub stages: BTreeMap<String, StageStatus>,
+    /// The keys of the stages whose keys it has found out.
+    pub keys: BTreeMap<String, String>,
+    /// When it last told of something, in milliseconds since 1970 (UTC).
+    pub last_at: u64,
+    /// When this was read, in milliseconds since 1970 (UTC).
+    pub read_at: u64,
 }
 
 /// How far a run is.
@@ -49,6 +58,9 @@ pub enum StageStatus {
     Running {
         /// Since when: milliseconds since 1970 (UTC).
         since: u64,
+        /// How far it was when it last said so.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        reached: Option<Reached>,
     },
     /// The store had it.
     Cached,
@@ -76,23 +88,87 @@ pub enum StageStatus {
     },
 }
 
-/// The runs in a folder of runs, the latest first, at most `count`. What is not a run is passed over.
+impl StageStatus {
+    /// Whether nothing more will happen with it in this run.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        !matches!(self, Self::Planned | Self::Waiting | Self::Running { .. })
+    }
+}
+
+impl RunStatus {
+    /// The stages by how they ended; of a run that goes on, or died, those that have.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        if let RunState::Finished { counts, .. } = self.state {
+            return counts;
+        }
+        let mut counts = Counts::default();
+        for status in self.stages.values() {
+            match status {
+                StageStatus::Cached => counts.cached += 1,
+                StageStatus::Ran { .. } => counts.ran += 1,
+                StageStatus::Failed { .. } => counts.failed += 1,
+                StageStatus::Pruned { .. } => counts.pruned += 1,
+                StageStatus::Skipped { .. } => counts.skipped += 1,
+                StageStatus::Planned | StageStatus::Waiting | StageStatus::Running { .. } => {}
+            }
+        }
+        counts
+    }
+
+    /// How long it took: up to now if it goes on, up to its last word if it died.
+    #[must_use]
+    pub fn seconds(&self) -> f64 {
+        let until = match self.state {
+            RunState::Finished { seconds, .. } => return seconds,
+            RunState::Running => self.read_at,
+            RunState::Died => self.last_at,
+        };
+        until.saturating_sub(self.head.started_at) as f64 / 1000.0
+    }
+
+    /// Whether the user ended it.
+    #[must_use]
+    pub fn was_interrupted(&self) -> bool {
+        let is = |status: &StageStatus| matches!(status, StageStatus::Skipped { because } if because == "interrupted");
+        matches!(self.state, RunState::Finished { .. }) && self.stages.values().any(is)
+    }
+}
+
+/// Where the log of a run's stage is, once it has a line.
+#[must_use]
+pub fn log_path(runs: &Path, run: &str, stage: &str) -> PathBuf {
+    runs.join(run).join(LOGS).join(job_log::file_name(stage))
+}
+
+/// The ids of the runs in a folder of runs, the latest first.
 ///
 /// # Errors
 /// When the folder is there but cannot be read.
-pub fn latest(runs: &Path, count: usize) -> std::io::Result<Vec<RunStatus>> {
-    let entries = match fs_err::read_dir(runs) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+pub fn ids(runs: &Path) -> std::io::Result<Vec<String>> {
+    let mut ids = Vec::new();
+    match fs_err::read_dir(runs) {
+        Ok(entries) => {
+            for entry in entries {
+                ids.extend(entry?.file_name().into_string());
+            }
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
         Err(error) => return Err(error),
-    };
-    let mut names = Vec::new();
-    for entry in entries {
-        names.push(entry?.file_name());
     }
-    names.sort_unstable_by(|a, b| b.cmp(a));
-    let read = names.into_iter().filter_map(|name| read(&runs.join(name)).ok());
-    Ok(read.take(count).collect())
+    ids.sort_unstable_by(|a, b| b.cmp(a));
+    Ok(ids)
+}
+
+/// The runs in a folder of runs, the latest first, each read when it is asked for. What is not a run is passed over.
+///
+/// # Errors
+/// When the folder is there but cannot be read.
+pub fn latest(runs: &Path) -> std::io::Result<impl Iterator<Item = RunStatus> + use<>> {
+    let folder = runs.to_owned();
+    let ids = ids(runs)?.into_iter();
+    Ok(ids.filter_map(move |id| read(&folder.join(id)).ok()))
 }
 
 /// The status of one run, from its folder.
@@ -116,14 +192,44 @@ pub fn read(folder: &Path) -> std::io::Result<RunStatus> {
         .iter()
         .map(|name| (name.clone(), StageStatus::Planned))
         .collect();
+    let (mut keys, mut last_at) = (BTreeMap::new(), head.started_at);
     for moment in moments {
+        last_at = last_at.max(moment.at);
+        if let Some((stage, key)) = key(&moment.what) {
+            keys.insert(stage.clone(), key.clone());
+        }
         match told(moment) {
             Told::Stage(stage, status) => drop(stages.insert(stage, status)),
             Told::Run(end) => state = end,
             Told::Nothing => {}
         }
     }
-    Ok(RunStatus { head, state, stages })
+    if !matches!(state, RunState::Finished { .. }) {
+        for (stage, latest) in progress_file::read(folder) {
+            if let Some(StageStatus::Running { reached, .. }) = stages.get_mut(&stage) {
+                last_at = last_at.max(latest.at);
+                *reached = Some(latest);
+            }
+        }
+    }
+    Ok(RunStatus {
+        head,
+        state,
+        stages,
+        keys,
+        last_at,
+        read_at: now(),
+    })
+}
+
+fn key(event: &Event) -> Option<(&String, &String)> {
+    match event {
+        Event::StageCached { stage, key }
+        | Event::StageWaiting { stage, key }
+        | Event::StageStarted { stage, key, .. }
+        | Event::StageFinished { stage, key, .. } => Some((stage, key)),
+        _ => None,
+    }
 }
 
 enum Told {
@@ -136,7 +242,10 @@ fn told(moment: Moment) -> Told {
     let (stage, status) = match moment.what {
         Event::StageCached { stage, .. } => (stage, StageStatus::Cached),
         Event::StageWaiting { stage, .. } => (stage, StageStatus::Waiting),
-        Event::StageStarted { stage, .. } => (stage, StageStatus::Running { since: moment.at }),
+        Event::StageStarted { stage, .. } => {
+            let (since, reached) = (moment.at, None);
+            (stage, StageStatus::Running { since, reached })
+        }
         Event::StageFinished { stage, seconds, .. } => (stage, StageStatus::Ran { seconds }),
         Event::StageFailed {
             stage, message, log, ..
@@ -157,6 +266,7 @@ mod tests {
     use super::super::journal::Journal;
     use super::*;
     use crate::plan::{Node, Plan};
+    use crate::stage::Progress;
 
     fn plan() -> Plan {
         let node = |name: &str| Node {
@@ -169,8 +279,12 @@ mod tests {
         }
     }
 
+    fn running(since: u64, reached: Option<Reached>) -> StageStatus {
+        StageStatus::Running { since, reached }
+    }
+
     fn started(stage: &str) -> Moment {
-        let text = String::new;
+        let text = || "k".to_owned();
         let stage = stage.to_owned();
         Moment {
             at: 7,
@@ -188,16 +302,26 @@ mod tests {
         let runs = tempfile::tempdir().unwrap();
         let mut journal = Journal::begin(runs.path(), &plan(), 5).unwrap();
         journal.write(&started("train")).unwrap();
-        let status = latest(runs.path(), 9).unwrap().remove(0);
+        let status = latest(runs.path()).unwrap().next().unwrap();
         assert_eq!(status.state, RunState::Running);
         assert_eq!(status.stages["parse"], StageStatus::Planned);
-        assert_eq!(status.stages["train"], StageStatus::Running { since: 7 });
+        assert_eq!(status.stages["train"], running(7, None));
+        let progress = Progress {
+            done: 3,
+            ..Progress::default()
+        };
+        let (stage, told) = ("train".to_owned(), progress.clone());
+        let what = Event::StageProgress { stage, progress: told };
+        journal.write(&Moment { at: 9000, what }).unwrap();
+        let status = latest(runs.path()).unwrap().next().unwrap();
+        assert_eq!(status.stages["train"], running(7, Some(Reached { at: 9000, progress })));
+        assert_eq!((status.last_at, status.keys["train"].as_str()), (9000, "k"));
         let end = Event::RunFinished {
             counts: Counts::default(),
             seconds: 1.0,
         };
         journal.write(&Moment { at: 8, what: end }).unwrap();
-        let status = latest(runs.path(), 9).unwrap().remove(0);
+        let status = latest(runs.path()).unwrap().next().unwrap();
         assert!(matches!(status.state, RunState::Finished { .. }));
     }
 
@@ -216,13 +340,34 @@ mod tests {
         fs_err::write(folder.join(HEAD), serde_json::to_vec(&head).unwrap()).unwrap();
         let status = read(&folder).unwrap();
         assert_eq!(status.state, RunState::Died);
-        assert_eq!(status.stages["train"], StageStatus::Running { since: 7 });
+        assert_eq!(status.stages["train"], running(7, None));
+        assert_eq!(status.counts(), Counts::default());
+    }
+
+    #[test]
+    fn counts_and_time_of_a_run_that_died_are_those_up_to_its_last_word() {
+        let runs = tempfile::tempdir().unwrap();
+        let mut journal = Journal::begin(runs.path(), &plan(), 5).unwrap();
+        let (stage, key) = ("parse".to_owned(), "k".to_owned());
+        let what = Event::StageCached { stage, key };
+        journal.write(&Moment { at: 2005, what }).unwrap();
+        let mut status = latest(runs.path()).unwrap().next().unwrap();
+        status.state = RunState::Died;
+        assert_eq!((status.counts().cached, status.seconds()), (1, 2.0));
+        let because = "interrupted".to_owned();
+        status
+            .stages
+            .insert("train".to_owned(), StageStatus::Skipped { because });
+        assert!(!status.was_interrupted());
+        let (counts, seconds) = (status.counts(), 1.0);
+        status.state = RunState::Finished { counts, seconds };
+        assert!(status.was_interrupted());
     }
 
     #[test]
     fn a_folder_without_runs_has_none() {
         let folder = tempfile::tempdir().unwrap();
-        assert_eq!(latest(&folder.path().join("runs"), 9).unwrap(), []);
+        assert_eq!(latest(&folder.path().join("runs")).unwrap().next(), None);
     }
 
     proptest::proptest! {

@@ -1,4 +1,4 @@
-//! Why there is no record: the first difference to the nearest earlier one.
+//! Why there is no record: the differences to the nearest earlier one.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -61,6 +61,17 @@ pub enum Reason {
     Forced,
 }
 
+impl Reason {
+    /// For an input that lies outside the store: the param that names it.
+    #[must_use]
+    pub fn outside_param(&self) -> Option<&str> {
+        match self {
+            Self::InputChanged { port, .. } => port.strip_prefix("param:"),
+            _ => None,
+        }
+    }
+}
+
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -74,7 +85,10 @@ impl fmt::Display for Reason {
                 (None, None) => write!(f, "param `{path}` changed"),
             },
             Self::InputChanged { port, label, old, new } => {
-                write!(f, "input `{port}`")?;
+                match self.outside_param() {
+                    Some(param) => write!(f, "what param `{param}` names")?,
+                    None => write!(f, "input `{port}`")?,
+                }
                 if !label.is_empty() {
                     write!(f, " ({label})")?;
                 }
@@ -102,28 +116,33 @@ fn shown(value: &Value) -> String {
     }
 }
 
-/// Says how the wanted material differs from the nearest of the earlier ones, which come latest first.
+/// The nearest of the earlier materials, which come latest first, by its place, and all differences to it.
 ///
-/// Nearest is the one of the same kind with the fewest differences, and of equals the latest.
-pub(super) fn explain<'a>(wanted: &KeyMaterial, earlier: impl IntoIterator<Item = &'a KeyMaterial>) -> Reason {
+/// Nearest is the one of the same kind with the fewest differences, and of equals the latest. The inputs of the ports in
+/// `unknown` are not compared: what will come in there is not made yet. None if there is nothing of the kind to compare with.
+pub(super) fn nearest<'a>(
+    wanted: &KeyMaterial,
+    unknown: &BTreeSet<String>,
+    earlier: impl IntoIterator<Item = &'a KeyMaterial>,
+) -> Option<(usize, Vec<Reason>)> {
     // Numbers read from a record may differ in their last digit from those that were written: read the wanted ones
     // the same way.
     let mut wanted = wanted.clone();
     if let Ok(params) = serde_json::from_str(&wanted.params.to_string()) {
         wanted.params = params;
     }
-    let same_kind = earlier.into_iter().filter(|material| material.kind == wanted.kind);
-    let lists = same_kind
-        .map(|material| differences(material, &wanted))
-        .filter(|list| !list.is_empty());
-    let nearest = lists.min_by_key(Vec::len);
-    nearest
-        .and_then(|list| list.into_iter().next())
-        .unwrap_or(Reason::FirstRun)
+    let same_kind = earlier
+        .into_iter()
+        .enumerate()
+        .filter(|(_, material)| material.kind == wanted.kind);
+    let lists = same_kind.map(|(at, material)| (at, differences(material, &wanted, unknown)));
+    // Equal in all is the key itself, whose record is lost or damaged: it explains nothing.
+    let lists = lists.filter(|(_, list)| !list.is_empty() || !unknown.is_empty());
+    lists.min_by_key(|(_, list)| list.len())
 }
 
 /// All differences: what the user is most likely to have changed comes first.
-fn differences(old: &KeyMaterial, new: &KeyMaterial) -> Vec<Reason> {
+fn differences(old: &KeyMaterial, new: &KeyMaterial, unknown: &BTreeSet<String>) -> Vec<Reason> {
     let mut found = Vec::new();
     if old.version != new.version {
         found.push(Reason::KindVersionChanged {
@@ -131,16 +150,36 @@ fn differences(old: &KeyMaterial, new: &KeyMaterial) -> Vec<Reason> {
             new: new.version,
         });
     }
-    params(&mut found, "", Some(&old.params), Some(&new.params));
+    let changes = param_changes(&old.params, &new.params).into_iter();
+    found.extend(changes.map(|ParamChange { path, old, new }| Reason::ParamChanged { path, old, new }));
     let ports: BTreeSet<&String> = old.inputs.keys().chain(new.inputs.keys()).collect();
-    for port in ports {
+    for port in ports.into_iter().filter(|port| !unknown.contains(*port)) {
         let of = |material: &KeyMaterial| material.inputs.get(port).cloned().unwrap_or_default();
         inputs(&mut found, port, &of(old), &of(new));
     }
     found
 }
 
-fn params(found: &mut Vec<Reason>, path: &str, old: Option<&Value>, new: Option<&Value>) {
+/// A param that is not the same in two sets of params.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ParamChange {
+    /// Names with dots between.
+    pub path: String,
+    /// Its value in the first; none if it is not there.
+    pub old: Option<Value>,
+    /// Its value in the second; none if it is not there.
+    pub new: Option<Value>,
+}
+
+/// The params that differ, by path. Numbers are compared as keys compare them: `1.0` is `1`.
+#[must_use]
+pub fn param_changes(old: &Value, new: &Value) -> Vec<ParamChange> {
+    let mut found = Vec::new();
+    params(&mut found, "", Some(old), Some(new));
+    found
+}
+
+fn params(found: &mut Vec<ParamChange>, path: &str, old: Option<&Value>, new: Option<&Value>) {
     if let (Some(Value::Object(old)), Some(Value::Object(new))) = (old, new) {
         let names: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
         for name in names {
@@ -152,7 +191,7 @@ fn params(found: &mut Vec<Reason>, path: &str, old: Option<&Value>, new: Option<
             params(found, &path, old.get(name), new.get(name));
         }
     } else if old.map(canonical_json) != new.map(canonical_json) {
-        found.push(Reason::ParamChanged {
+        found.push(ParamChange {
             path: path.to_owned(),
             old: old.cloned(),
             new: new.cloned(),
@@ -219,7 +258,28 @@ mod tests {
     }
 
     fn told(wanted: &KeyMaterial, earlier: &[KeyMaterial]) -> String {
-        explain(wanted, earlier).to_string()
+        let found = nearest(wanted, &BTreeSet::new(), earlier);
+        let first = found.and_then(|(_, list)| list.into_iter().next());
+        first.unwrap_or(Reason::FirstRun).to_string()
+    }
+
+    #[test]
+    fn all_differences_are_told_and_ports_that_are_not_known_yet_are_left_out() {
+        let mut new = material(json!({"a": 1, "b": 2}), "new");
+        new.inputs.insert("param:root".into(), new.inputs["dataset"].clone());
+        let old = material(json!({"a": 0, "b": 0}), "old");
+        let told = |unknown: &[&str]| -> Vec<String> {
+            let unknown = unknown.iter().map(ToString::to_string).collect();
+            let (_, list) = nearest(&new, &unknown, [&old]).unwrap();
+            list.iter().map(ToString::to_string).collect()
+        };
+        let params = ["param `a` changed from 0 to 1", "param `b` changed from 0 to 2"];
+        let outside = "what param `root` names is new";
+        assert_eq!(told(&[]), [params[0], params[1], "input `dataset` changed", outside]);
+        assert_eq!(told(&["dataset"]), [params[0], params[1], outside]);
+        let unknown = BTreeSet::from(["dataset".to_owned()]);
+        assert_eq!(nearest(&old, &unknown, [&old]), Some((0, Vec::new())));
+        assert_eq!(nearest(&old, &BTreeSet::new(), [&old]), None);
     }
 
     #[test]

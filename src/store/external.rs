@@ -46,7 +46,22 @@ impl Store {
     /// # Errors
     /// When there is nothing of that name, it cannot be read, or goes on changing while it is being read.
     pub fn external(&self, path: &Path, include: &[String]) -> Result<Digest, StoreError> {
-        self.outside.digest(path, include)
+        Ok(self.outside.content(path, include)?.digest())
+    }
+}
+
+/// What lies at a path outside.
+pub(super) enum Content {
+    File(Digest),
+    Folder(Tree),
+}
+
+impl Content {
+    pub(super) fn digest(&self) -> Digest {
+        match self {
+            Self::File(digest) => *digest,
+            Self::Folder(tree) => Digest::of_bytes(tree.manifest().as_bytes()),
+        }
     }
 }
 
@@ -60,7 +75,7 @@ impl Outside {
         }
     }
 
-    fn digest(&self, path: &Path, include: &[String]) -> Result<Digest, StoreError> {
+    pub(super) fn content(&self, path: &Path, include: &[String]) -> Result<Content, StoreError> {
         let top = match fs_err::canonicalize(path) {
             Ok(top) => top,
             Err(error) if error.kind() == ErrorKind::NotFound => {
@@ -89,14 +104,13 @@ impl Outside {
         }
         let files = entries.into_iter().map(|(name, entry, ..)| (name, entry));
         if data.is_dir() {
-            let tree = Tree {
+            return Ok(Content::Folder(Tree {
                 files: files.collect(),
                 empty_folders: Vec::new(),
-            };
-            return Ok(Digest::of_bytes(tree.manifest().as_bytes()));
+            }));
         }
         let mut digests = files.map(|(_, entry)| entry.digest);
-        Ok(digests.next().expect("a file is found as itself"))
+        Ok(Content::File(digests.next().expect("a file is found as itself")))
     }
 
     /// The digest of a file: from the index if its stamp is there. The stamp comes back if it can be trusted, and
@@ -241,7 +255,7 @@ mod tests {
             let mut outside = Outside::new(self.folder.path().join("index"), self.folder.path().join("tmp"));
             outside.clock = self.clock;
             let include: Vec<String> = include.iter().map(ToString::to_string).collect();
-            let digest = outside.digest(&self.data(), &include).unwrap();
+            let digest = outside.content(&self.data(), &include).unwrap().digest();
             (digest, outside.read.into_inner())
         }
     }

@@ -1,5 +1,7 @@
 //! Whether the outputs of a key are at hand, and the writing down that they are.
 
+use std::collections::BTreeSet;
+
 use super::difference::{self, Reason};
 use super::object::Condition;
 use super::tree::Entry;
@@ -12,6 +14,15 @@ pub enum Lookup {
     Hit(Record),
     /// They are not.
     Miss(Reason),
+}
+
+/// Why there is no record of a key: all that differs from the nearest earlier one.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Explanation {
+    /// The record compared with; none for a first run.
+    pub nearest: Option<Record>,
+    /// The differences: what the user is most likely to have changed comes first.
+    pub reasons: Vec<Reason>,
 }
 
 impl Store {
@@ -28,10 +39,10 @@ impl Store {
                 None => Ok(Lookup::Hit(*record)),
                 Some(reason) => Ok(Lookup::Miss(reason)),
             },
-            record::Read::Absent => Ok(Lookup::Miss(self.explain(stage, material))),
+            record::Read::Absent => Ok(Lookup::Miss(self.first_reason(stage, material))),
             record::Read::Damaged => {
                 self.move_to_damaged(&self.record_path(&key), &format!("{key}.json"));
-                Ok(Lookup::Miss(self.explain(stage, material)))
+                Ok(Lookup::Miss(self.first_reason(stage, material)))
             }
         }
     }
@@ -104,10 +115,28 @@ impl Store {
         }
     }
 
-    fn explain(&self, stage: &str, material: &KeyMaterial) -> Reason {
+    /// Compares a key that has no record with the nearest earlier one under the stage's name.
+    ///
+    /// The inputs of the ports in `unknown` are not compared; if there are any, there may be no reason to tell.
+    #[must_use]
+    pub fn explain(&self, stage: &str, material: &KeyMaterial, unknown: &BTreeSet<String>) -> Explanation {
         let keys = self.history(stage);
-        let earlier: Vec<Record> = keys.iter().filter_map(|key| self.record(key).ok().flatten()).collect();
-        difference::explain(material, earlier.iter().map(|record| &record.material))
+        let mut earlier: Vec<Record> = keys.iter().filter_map(|key| self.record(key).ok().flatten()).collect();
+        match difference::nearest(material, unknown, earlier.iter().map(|record| &record.material)) {
+            Some((at, reasons)) => Explanation {
+                nearest: Some(earlier.swap_remove(at)),
+                reasons,
+            },
+            None => Explanation {
+                nearest: None,
+                reasons: vec![Reason::FirstRun],
+            },
+        }
+    }
+
+    fn first_reason(&self, stage: &str, material: &KeyMaterial) -> Reason {
+        let reasons = self.explain(stage, material, &BTreeSet::new()).reasons;
+        reasons.into_iter().next().unwrap_or(Reason::FirstRun)
     }
 }
 

@@ -20,6 +20,7 @@
 //! damaged/                objects that were not what their name says
 //! index/stamps            size, mtime, ctime and inode of each object when it was last known to be good
 //! index/outside/<hash>    the same for files outside, with their digests: one file for each path asked for
+//! index/lists/<digest>    files of a folder outside when a stage was recorded: for explanations
 //! index/providers/<hash>  what a provider said of itself
 //! tmp/                    files being written; swept when older than a day
 //! ```
@@ -33,6 +34,8 @@ mod digest;
 mod error;
 mod export;
 mod external;
+mod file_list;
+mod find;
 mod history;
 mod key;
 mod layout;
@@ -47,13 +50,14 @@ mod verify;
 mod view;
 mod walk;
 
-pub use difference::Reason;
+pub use difference::{ParamChange, Reason, param_changes};
 pub use digest::Digest;
 pub use error::StoreError;
+pub use file_list::FileChanges;
 pub use key::{InputDigest, KeyMaterial};
 pub use layout::Store;
 pub use lock::KeyLock;
-pub use lookup::Lookup;
+pub use lookup::{Explanation, Lookup};
 pub use record::{Output, Record};
 
 pub use verify::{Missing, Verification};
