@@ -171,9 +171,15 @@ impl<'a> Engine<'a, '_> {
             pipelines: self.shared.plan.pipelines.clone(),
             stages: self.shared.plan.nodes.len(),
         })?;
+        // Held from the lookup of a key until the journal names it, which it does at the latest when the queue is empty.
+        // Never while waiting for something: the collector would wait for this thread, and a job's thread for the collector.
+        let mut in_use = None;
         loop {
             self.notice_interrupts();
             if let Some(happening) = self.queue.pop_front() {
+                if in_use.is_none() {
+                    in_use = Some(self.shared.store.in_use()?);
+                }
                 self.announce(&happening)?;
                 for action in self.scheduler.handle(happening) {
                     self.act(action, scope, sender)?;
@@ -183,6 +189,7 @@ impl<'a> Engine<'a, '_> {
             } else if self.running == 0 && self.waits.is_empty() {
                 return Err(RunError::Stuck(self.first_unfinished()));
             } else {
+                in_use = None;
                 match receiver.recv_timeout(TICK) {
                     Ok(told) => self.hear(told)?,
                     Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}

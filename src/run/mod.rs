@@ -5,6 +5,7 @@
 //! ([`in_process`], [`workers`]) do single jobs; [`provider`] finds programs that serve further kinds.
 
 mod clock;
+pub mod collect;
 mod engine;
 pub mod event;
 pub mod executor;
@@ -24,6 +25,7 @@ pub mod scheduler;
 pub mod status;
 mod summary;
 pub mod task;
+pub mod usage;
 mod worker;
 pub mod workers;
 

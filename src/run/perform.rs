@@ -48,9 +48,12 @@ pub(crate) fn perform(
     let outcome = executor.execute(&job, reporter)?;
     let seconds = begin.elapsed().as_secs_f64();
     check_outside(store, &work.resolved)?;
+    // What is stored belongs to nobody until it is recorded. The key is in the run's journal already.
+    let in_use = store.in_use().map_err(|e| store_error(&e))?;
     let outputs = take_in(store, work.kind, &job)?;
     let record = record(work, outcome, outputs, seconds);
     store.commit(&work.lock, &record).map_err(|e| store_error(&e))?;
+    drop(in_use);
     // What is left over is cleared before the next start, and by the store's collector.
     let _ = fs_err::remove_dir_all(&folder);
     Ok(record)
