@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "clippy knows test functions, not what they call")]
 
 mod architecture;
+mod cache;
 mod commands;
 mod faulty_data;
 mod main_job;

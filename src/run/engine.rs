@@ -32,7 +32,7 @@ mod look_up;
 mod tell;
 
 /// How often to look whether a key that another run holds is free, and whether the user wants to end.
-const TICK: Duration = Duration::from_millis(40);
+pub(super) const TICK: Duration = Duration::from_millis(40);
 
 /// How long a job that was asked to end may take before it is ended.
 const GRACE: Duration = Duration::from_secs(10);

@@ -249,6 +249,15 @@ impl Store {
         Ok(Ok(Some((*digest, stamp))))
     }
 
+    /// Whether there is a record of this key and all its outputs are at hand.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn holds_whole(&self, key: &Digest) -> Result<bool, StoreError> {
+        let record = self.record(key)?;
+        Ok(record.is_some_and(|record| matches!(self.what_lacks(&record), Ok(None))))
+    }
+
     /// Why a record is not whole in the store; none if it is.
     fn what_lacks(&self, record: &Record) -> Result<Option<String>, StoreError> {
         for (name, output) in &record.outputs {
