@@ -1,15 +1,21 @@
 //! `asm-pipe cache import`: records and outputs from a folder.
 
-use super::super::failure::Failure;
+use super::super::failure::{Failure, FailureKind};
 use super::super::terminal::{self, Format};
 use super::arguments::Import;
 use super::{bytes, counted};
 use crate::run::import::import as take;
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 
 pub(super) fn import(arguments: &Import) -> Result<(), Failure> {
     let store = Store::open(&arguments.store.store)?;
-    let imported = take(&store, &arguments.folder)?;
+    let imported = take(&store, &arguments.folder).map_err(|error| match error {
+        StoreError::NotAnArchive { .. } => Failure {
+            kind: FailureKind::Invalid,
+            ..Failure::from(error)
+        },
+        error => error.into(),
+    })?;
     if arguments.output.format == Format::Json {
         terminal::print_json(&imported)?;
     } else {
