@@ -131,9 +131,12 @@ fn verify_names_the_stage_and_the_output_of_what_is_lost_and_says_what_to_do() {
     assert_eq!(json["found"]["missing"].as_array().unwrap().len(), 2);
 }
 
+/// Spoils a store, given the digests of the outputs in it.
+type Loss = fn(&Project, &BTreeMap<String, String>);
+
 #[test]
 fn repair_heals_every_kind_of_loss_with_the_same_digests_and_runs_nothing_else() {
-    let losses: [(&str, fn(&Project, &BTreeMap<String, String>), &[&str]); 5] = [
+    let losses: [(&str, Loss, &[&str]); 5] = [
         (
             "a flipped bit",
             |project, digests| overwrite(&object(project, &digests["split.pool"]), |bytes| bytes[1] ^= 4),
@@ -474,7 +477,7 @@ fn an_archive_that_is_damaged_is_taken_in_part_and_one_that_is_none_not_at_all()
     here.done(&format!("cache export {}", archive.display()));
     let pool = &digests["split.pool"];
     overwrite(&archive.join("objects").join(&pool[..2]).join(&pool[2..]), |bytes| {
-        bytes[0] ^= 1
+        bytes[0] ^= 1;
     });
     let answer = there.run("cache import archive");
     assert_eq!(answer.code, 3, "{}", answer.stderr);

@@ -117,3 +117,101 @@ pub fn collect(store: &Store, policy: &Policy, shown: &Garbage) -> Result<Garbag
     removed.delete()?;
     Ok(going)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Event;
+    use super::super::test_support::{World, make, plan};
+    use super::*;
+    use crate::store::Digest;
+
+    fn usage(id: &str, lives: bool) -> Usage {
+        Usage {
+            id: id.to_owned(),
+            lives,
+            keys: [Digest::of_bytes(id.as_bytes())].into(),
+            ..Usage::default()
+        }
+    }
+
+    #[test]
+    fn a_run_that_lives_is_kept_however_old_it_is_and_the_latest_however_much_it_needs() {
+        let usages = [
+            usage("d", false),
+            usage("c", false),
+            usage("b", true),
+            usage("a", false),
+        ];
+        let names = |keep_runs, max_bytes| -> Vec<String> {
+            let policy = Policy { keep_runs, max_bytes };
+            let kept = kept(&usages, &Census::default(), &policy);
+            kept.into_iter().map(|usage| usage.id.clone()).collect()
+        };
+        assert_eq!(names(10, None), ["d", "c", "b", "a"]);
+        assert_eq!(names(1, None), ["d", "b"]);
+        assert_eq!(names(0, None), ["b"]);
+        assert_eq!(
+            names(10, Some(0)),
+            ["d", "c", "b", "a"],
+            "nothing is needed, so all fit"
+        );
+    }
+
+    #[test]
+    fn a_run_is_a_user_of_the_store_when_it_tells_what_it_has_found_and_not_when_it_has_ended() {
+        let world = World::new();
+        let plan = plan([make("a", &[]), make("b", &[0]), make("c", &[])]);
+        world.run(&plan);
+        let mut found = 0;
+        let mut hear = |moment: &super::super::Moment| {
+            if matches!(moment.what, Event::StageCached { .. }) {
+                assert!(world.store.alone(Duration::ZERO).unwrap().is_none());
+                found += 1;
+            }
+        };
+        world.run_with(&plan, &mut hear).unwrap();
+        assert_eq!(found, 3);
+        assert!(world.store.alone(Duration::ZERO).unwrap().is_some());
+    }
+
+    #[test]
+    fn what_has_not_been_shown_is_not_removed() {
+        let world = World::new();
+        let nobody = Policy {
+            keep_runs: 0,
+            max_bytes: None,
+        };
+        let stray = |name: &str| {
+            let path = world.folder.path().join(name);
+            fs_err::write(&path, name).unwrap();
+            world.store.ingest(&path).unwrap().digest
+        };
+        let shown_object = stray("shown");
+        let shown = survey(&world.store, &nobody).unwrap().garbage;
+        let later = stray("later");
+        let gone = collect(&world.store, &nobody, &shown).unwrap();
+        assert_eq!(gone.objects.keys().collect::<Vec<_>>(), [&shown_object]);
+        let left = survey(&world.store, &nobody).unwrap().garbage;
+        assert_eq!(left.objects.keys().collect::<Vec<_>>(), [&later]);
+    }
+
+    #[test]
+    fn a_scratch_folder_whose_key_is_held_stays() {
+        let world = World::new();
+        let key = Digest::of_bytes(b"held");
+        let folder = world.store.scratch(&key);
+        fs_err::create_dir_all(&folder).unwrap();
+        let lock = world.store.lock(&key).unwrap();
+        let policy = Policy::default();
+        assert!(survey(&world.store, &policy).unwrap().garbage.is_empty());
+        drop(lock);
+        let shown = survey(&world.store, &policy).unwrap().garbage;
+        assert_eq!(shown.scratch.len(), 1);
+        let lock = world.store.lock(&key).unwrap();
+        let gone = collect(&world.store, &policy, &shown).unwrap();
+        assert!(gone.is_empty() && folder.exists());
+        drop(lock);
+        collect(&world.store, &policy, &shown).unwrap();
+        assert!(!folder.exists());
+    }
+}
