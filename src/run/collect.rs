@@ -47,7 +47,14 @@ pub struct Survey {
 /// # Errors
 /// When the store or the runs cannot be read.
 pub fn survey(store: &Store, policy: &Policy) -> Result<Survey, StoreError> {
-    let census = store.census()?;
+    survey_of(&store.census()?, store, policy)
+}
+
+/// The same for a census that has just been taken.
+///
+/// # Errors
+/// When the store or the runs cannot be read.
+pub fn survey_of(census: &Census, store: &Store, policy: &Policy) -> Result<Survey, StoreError> {
     let runs = store.runs();
     // After the census: what is recorded in between is not in it and so not garbage.
     let usages = usages(&runs).map_err(|source| StoreError::Io {
@@ -55,7 +62,7 @@ pub fn survey(store: &Store, policy: &Policy) -> Result<Survey, StoreError> {
         path: runs,
         source,
     })?;
-    let kept = kept(&usages, &census, policy);
+    let kept = kept(&usages, census, policy);
     let mut wanted = Wanted::default();
     let mut survey = Survey::default();
     for usage in kept {
@@ -67,7 +74,7 @@ pub fn survey(store: &Store, policy: &Policy) -> Result<Survey, StoreError> {
             survey.living.push(usage.id.clone());
         }
     }
-    survey.garbage = store.garbage(&census, &wanted)?;
+    survey.garbage = store.garbage(census, &wanted)?;
     let all: u64 = census.objects.values().sum();
     survey.kept_bytes = all.saturating_sub(survey.garbage.objects.values().sum());
     Ok(survey)

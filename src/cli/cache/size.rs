@@ -9,8 +9,8 @@ use super::super::terminal::{self, Format};
 use super::arguments::Size;
 use super::{bytes, existing};
 use crate::report::page::Grid;
-use crate::run::collect::{Policy, survey};
-use crate::store::{Census, Digest, Part, Store};
+use crate::run::collect::{Policy, survey_of};
+use crate::store::{Census, Digest, Part};
 
 /// How many outputs are listed.
 const LARGEST: usize = 10;
@@ -18,8 +18,9 @@ const LARGEST: usize = 10;
 pub(super) fn size(arguments: &Size) -> Result<(), Failure> {
     let store = existing(&arguments.store.store)?;
     let inventory = store.inventory();
-    let largest = largest(&store)?;
-    let survey = survey(&store, &Policy::default())?;
+    let census = store.census()?;
+    let largest = largest(&census);
+    let survey = survey_of(&census, &store, &Policy::default())?;
     let garbage = survey.garbage.bytes();
     if arguments.output.format == Format::Json {
         let largest: Vec<_> = largest
@@ -65,12 +66,11 @@ pub(super) fn size(arguments: &Size) -> Result<(), Failure> {
 }
 
 /// The largest outputs, each once, with a stage that made it.
-fn largest(store: &Store) -> Result<Vec<(u64, Digest, String)>, Failure> {
-    let Census { records, objects, .. } = store.census()?;
+fn largest(census: &Census) -> Vec<(u64, Digest, String)> {
     let mut outputs: BTreeMap<Digest, (u64, String)> = BTreeMap::new();
-    for record in records.values() {
+    for record in census.records.values() {
         for (name, output) in &record.outputs {
-            if objects.contains_key(&output.digest) {
+            if census.objects.contains_key(&output.digest) {
                 let named = || (output.bytes, format!("{}.{name}", record.stage));
                 outputs.entry(output.digest).or_insert_with(named);
             }
@@ -82,5 +82,5 @@ fn largest(store: &Store) -> Result<Vec<(u64, Digest, String)>, Failure> {
         .collect();
     largest.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.2.cmp(&b.2)));
     largest.truncate(LARGEST);
-    Ok(largest)
+    largest
 }
