@@ -4,6 +4,7 @@
 
 mod architecture;
 mod awkward_cases;
+mod cache;
 mod commands;
 mod commands_as_stages;
 mod faults;

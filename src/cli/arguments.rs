@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(super) use self::inspect::{Diff, Explain, Get, Log, Runs, Show};
+use super::cache::arguments::{Cache, CheckDeterminism};
 use super::terminal::Format;
 
 /// Runs active-learning experiments for object detection: declared in YAML, cached by content, compared.
@@ -71,6 +72,10 @@ pub(super) enum Command {
     Exec(Exec),
     /// Make or look at datasets.
     Data(Data),
+    /// Look after the store: its size, its health, what is in it too long, copies of it.
+    Cache(Cache),
+    /// Run stages a second time and say whether they give the same bytes.
+    CheckDeterminism(CheckDeterminism),
 }
 
 /// Which pipelines, and how they are changed.
@@ -338,6 +343,8 @@ impl Command {
             Self::Data(Data {
                 command: DataCommand::Shapes(a),
             }) => a.output.format,
+            Self::Cache(a) => a.format(),
+            Self::CheckDeterminism(a) => a.output.format,
             Self::Graph(_) => Format::Human,
         }
     }

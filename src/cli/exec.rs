@@ -11,11 +11,9 @@ use super::progress::short;
 use super::stages::unknown_kind;
 use super::terminal::{self, Format};
 use super::workspace::Untouched;
-use crate::run::command::Commands;
-use crate::run::executor::{Executor, JobError};
-use crate::run::in_process::InProcess;
+use crate::run::executor::JobError;
+use crate::run::executors::Executors;
 use crate::run::resources::available_cpus;
-use crate::run::workers::Workers;
 use crate::spec::{assignments, render, suggest};
 use crate::stage::command::{self, Given};
 use crate::stage::params::{PathPart, decode};
@@ -45,11 +43,7 @@ pub(super) fn exec(arguments: &Exec) -> Result<(), Failure> {
     let reporter = Lines {
         quiet: arguments.output.format == Format::Json,
     };
-    let done = match kind.via {
-        Via::BuiltIn(_) => InProcess::new(registry).execute(&job, &reporter),
-        Via::Provider(_) => Workers::new(registry).execute(&job, &reporter),
-        Via::Command(_) => Commands::new(registry).execute(&job, &reporter),
-    };
+    let done = Executors::new(registry).of(&job.kind).execute(&job, &reporter);
     let outcome = done.map_err(|error| match error {
         JobError::Stopped => Failure::new(FailureKind::Interrupted, "stopped"),
         JobError::Failed(error) => Failure {

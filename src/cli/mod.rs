@@ -1,6 +1,8 @@
 //! The command line: one file a subcommand. The only module that prints. Knows no algorithm.
 
 mod arguments;
+mod cache;
+mod check_determinism;
 mod columns;
 mod data;
 mod diff;
@@ -55,6 +57,8 @@ pub fn main() -> ExitCode {
         Command::Score(arguments) => score::score(arguments),
         Command::Exec(arguments) => exec::exec(arguments),
         Command::Data(arguments) => data::data(arguments),
+        Command::Cache(arguments) => cache::cache(arguments),
+        Command::CheckDeterminism(arguments) => check_determinism::check_determinism(arguments),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -12,6 +12,8 @@ use crate::run::{Forecast, forecast};
 pub(super) fn plan(arguments: &Plan) -> Result<(), Failure> {
     let opened = Untouched::open(&arguments.store)?;
     let workspace = &opened.workspace;
+    // What is found in the store is not to be removed while it is read; a store that is read-only loses nothing.
+    let _in_use = workspace.store.in_use().ok();
     let loaded = load(&arguments.pipelines, &arguments.target.target, &workspace.registry)?;
     let forecasts = forecast(&loaded.plan, &workspace.registry, &workspace.store, &[])
         .map_err(|e| Failure::environment(e.to_string()))?;

@@ -9,6 +9,8 @@ use super::workspace::Workspace;
 
 pub(super) fn report(arguments: &Report) -> Result<(), Failure> {
     let workspace = Workspace::open(&arguments.store)?;
+    // What is found in the store must not be removed while it is being read.
+    let _in_use = workspace.store.in_use()?;
     let loaded = load(&arguments.pipelines, &[], &workspace.registry)?;
     let written = results::write_again(&loaded, &workspace, &arguments.results)?;
     match arguments.output.format {

@@ -19,22 +19,12 @@ pub(super) fn run(arguments: &Run) -> Result<(), Failure> {
     let loaded = load(&arguments.pipelines, &arguments.target.target, &workspace.registry)?;
     let force = forced(&loaded.plan, &arguments.force)?;
     let options = RunOptions {
-        jobs: arguments.jobs.unwrap_or(JOBS) as usize,
-        cpus: arguments.cpus.unwrap_or_else(available_cpus),
-        memory_mib: arguments.memory.unwrap_or_else(available_memory_mib),
         gpus: arguments.gpus.unwrap_or_else(available_gpus),
         keep_going: arguments.keep_going,
         force,
+        ..options(arguments.jobs, arguments.cpus, arguments.memory)
     };
-    let interrupt = Interrupt::default();
-    let asked = interrupt.clone();
-    let handler = move || {
-        if asked.raise() == 1 {
-            terminal::tell("stopping: what is done is kept, what runs is asked to end; Ctrl-C again ends it at once");
-        }
-    };
-    // A second handler in one process is not set: the first one serves.
-    let _ = ctrlc::set_handler(handler);
+    let interrupt = interruptible();
     let mut display = Display::new(arguments.output.format, arguments.quiet);
     let mut show = |moment: &_| display.show(moment);
     let summary = crate::run::run(
@@ -55,6 +45,32 @@ pub(super) fn run(arguments: &Run) -> Result<(), Failure> {
     verdict(&summary)
 }
 
+/// How to run: what is not given is what this machine has.
+pub(super) fn options(jobs: Option<u32>, cpus: Option<u32>, memory_mib: Option<u64>) -> RunOptions {
+    RunOptions {
+        jobs: jobs.unwrap_or(JOBS) as usize,
+        cpus: cpus.unwrap_or_else(available_cpus),
+        memory_mib: memory_mib.unwrap_or_else(available_memory_mib),
+        gpus: available_gpus(),
+        keep_going: false,
+        force: Vec::new(),
+    }
+}
+
+/// An interrupt that Ctrl-C raises.
+pub(super) fn interruptible() -> Interrupt {
+    let interrupt = Interrupt::default();
+    let asked = interrupt.clone();
+    let handler = move || {
+        if asked.raise() == 1 {
+            terminal::tell("stopping: what is done is kept, what runs is asked to end; Ctrl-C again ends it at once");
+        }
+    };
+    // A second handler in one process is not set: the first one serves.
+    let _ = ctrlc::set_handler(handler);
+    interrupt
+}
+
 /// The nodes that `--force` names.
 fn forced(plan: &Plan, names: &[String]) -> Result<Vec<String>, Failure> {
     let (mut nodes, mut unknown) = (Vec::new(), Vec::new());
@@ -71,7 +87,8 @@ fn forced(plan: &Plan, names: &[String]) -> Result<Vec<String>, Failure> {
     }
 }
 
-fn verdict(summary: &Summary) -> Result<(), Failure> {
+/// How a run that has come to its end is to be told of.
+pub(super) fn verdict(summary: &Summary) -> Result<(), Failure> {
     if summary.interrupted {
         return Err(Failure::new(FailureKind::Interrupted, "interrupted")
             .hint("run the same command again: it goes on from what is kept"));

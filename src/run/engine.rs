@@ -11,10 +11,9 @@ use std::time::{Duration, Instant};
 
 use self::look_up::Claim;
 use super::clock::now;
-use super::command::Commands;
-use super::executor::{Executor, JobError};
+use super::executor::JobError;
+use super::executors::Executors;
 use super::forecast::{Root, check_forced};
-use super::in_process::InProcess;
 use super::job_log::JobLog;
 use super::job_thread::{self, Told, Trial};
 use super::journal::Journal;
@@ -23,17 +22,16 @@ use super::resolve::{Outside, Resolved};
 use super::scheduler::{Action, Because, Happening, Limits, Manner, Scheduler};
 use super::summary::{RunError, RunOptions, Summary};
 use super::task::tasks;
-use super::workers::Workers;
 use super::{Event, Interrupt, Moment};
 use crate::plan::{Node, NodeId, Plan};
-use crate::stage::{KindInfo, Registry, StageError, Via};
+use crate::stage::{KindInfo, Registry, StageError};
 use crate::store::{Digest, KeyLock, Record, Store};
 
 mod look_up;
 mod tell;
 
 /// How often to look whether a key that another run holds is free, and whether the user wants to end.
-const TICK: Duration = Duration::from_millis(40);
+pub(super) const TICK: Duration = Duration::from_millis(40);
 
 /// How long a job that was asked to end may take before it is ended.
 const GRACE: Duration = Duration::from_secs(10);
@@ -59,11 +57,7 @@ pub fn run(
         jobs: options.jobs,
     };
     let guards = plan.nodes.iter().filter_map(|node| node.guard).collect();
-    let (in_process, workers, commands) = (
-        InProcess::new(registry),
-        Workers::new(registry),
-        Commands::new(registry),
-    );
+    let executors = Executors::new(registry);
     let journal = Journal::begin(&store.runs(), plan, now())?;
     let run_id = journal.id().to_owned();
     let shared = Shared {
@@ -71,9 +65,7 @@ pub fn run(
         registry,
         store,
         run: &run_id,
-        in_process: &in_process,
-        workers: &workers,
-        commands: &commands,
+        executors: &executors,
     };
     let (sender, receiver) = channel();
     let count = plan.nodes.len();
@@ -99,7 +91,7 @@ pub fn run(
         let result = engine.drive(scope, &sender, &receiver);
         if result.is_err() {
             // Nobody listens any more: do not wait for what cannot be told.
-            shared.stop(Manner::AtOnce);
+            shared.executors.stop(Manner::AtOnce);
         }
         result
     })?;
@@ -113,17 +105,7 @@ struct Shared<'a> {
     registry: &'a Registry,
     store: &'a Store,
     run: &'a str,
-    in_process: &'a InProcess<'a>,
-    workers: &'a Workers<'a>,
-    commands: &'a Commands<'a>,
-}
-
-impl Shared<'_> {
-    /// Ends the jobs that are running.
-    fn stop(&self, manner: Manner) {
-        let executors: [&dyn Executor; 3] = [self.in_process, self.workers, self.commands];
-        executors.iter().for_each(|executor| executor.stop(manner));
-    }
+    executors: &'a Executors<'a>,
 }
 
 impl<'a> Shared<'a> {
@@ -134,14 +116,6 @@ impl<'a> Shared<'a> {
     fn kind(&self, node: NodeId) -> &'a KindInfo {
         let info = self.node(node).info(self.registry);
         info.expect("checked when the tasks were made")
-    }
-
-    fn executor(&self, node: NodeId) -> &'a dyn Executor {
-        match self.registry.get(&self.node(node).kind).map(|kind| &kind.via) {
-            Some(Via::Provider(_)) => self.workers,
-            Some(Via::Command(_)) => self.commands,
-            Some(Via::BuiltIn(_)) | None => self.in_process,
-        }
     }
 }
 
@@ -193,9 +167,15 @@ impl<'a> Engine<'a, '_> {
             pipelines: self.shared.plan.pipelines.clone(),
             stages: self.shared.plan.nodes.len(),
         })?;
+        // Held from the lookup of a key until the journal names it, which it does at the latest when the queue is empty.
+        // Never while waiting for something: the collector would wait for this thread, and a job's thread for the collector.
+        let mut in_use = None;
         loop {
             self.notice_interrupts();
             if let Some(happening) = self.queue.pop_front() {
+                if in_use.is_none() {
+                    in_use = Some(self.shared.store.in_use()?);
+                }
                 self.announce(&happening)?;
                 for action in self.scheduler.handle(happening) {
                     self.act(action, scope, sender)?;
@@ -205,6 +185,7 @@ impl<'a> Engine<'a, '_> {
             } else if self.running == 0 && self.waits.is_empty() {
                 return Err(RunError::Stuck(self.first_unfinished()));
             } else {
+                in_use = None;
                 match receiver.recv_timeout(TICK) {
                     Ok(told) => self.hear(told)?,
                     Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
@@ -256,7 +237,7 @@ impl<'a> Engine<'a, '_> {
             }
             Action::Stop(manner) => {
                 self.asked_to_end = (manner == Manner::Gently).then(Instant::now);
-                self.shared.stop(manner);
+                self.shared.executors.stop(manner);
             }
         }
         Ok(())
@@ -293,7 +274,7 @@ impl<'a> Engine<'a, '_> {
             run: shared.run,
             afresh: self.is_forced(node),
         };
-        let executor = shared.executor(node);
+        let executor = shared.executors.of(&planned.kind);
         let log = JobLog::new(&self.journal.logs(), &planned.name);
         let (sender, interrupt) = (sender.clone(), self.interrupt.clone());
         let trial = Trial {
@@ -384,8 +365,7 @@ impl<'a> Engine<'a, '_> {
         }
         if self.asked_to_end.is_some_and(|since| since.elapsed() > GRACE) {
             self.asked_to_end = None;
-            self.shared.workers.stop(Manner::AtOnce);
-            self.shared.commands.stop(Manner::AtOnce);
+            self.shared.executors.stop_processes();
         }
     }
 

@@ -7,6 +7,7 @@ use super::super::process_mark::ProcessMark;
 use super::super::status::{RunState, StageStatus, latest};
 use super::super::test_support::{World, failure_of, make, node, plan, told_of, under};
 use super::*;
+use crate::stage::Via;
 
 fn ends(summary: &Summary) -> Vec<End> {
     summary.nodes.iter().map(|node| node.end).collect()

@@ -112,7 +112,7 @@ impl fmt::Display for Cause {
 pub fn explain(plan: &Plan, registry: &Registry, store: &Store, force: &[String]) -> Result<Vec<Explained>, RunError> {
     let mut seen = foresee(plan, registry, store, force)?;
     let explained = plan.iter().map(|(id, node)| {
-        let kind = &registry.get(&node.kind).expect("checked by the forecast").info;
+        let kind = node.info(registry).expect("checked by the forecast");
         let (record, causes) = match (&seen.forecasts[id.0], seen.reasons.get(&id)) {
             (Forecast::Hit { .. }, _) => (seen.records[id.0].as_ref().map(Earlier::of), Vec::new()),
             (Forecast::Run { .. }, Some(reason)) if !is_difference(reason) => {

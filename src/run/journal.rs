@@ -3,6 +3,9 @@
 //! Each line is written out at once, so that a run that is killed leaves all that it had told. Progress and log lines are
 //! not in the journal: the one is out of date at once and has a file of its own ([`super::progress_file`]), the other is in the
 //! stage's log.
+//!
+//! The journal also says what the run relies on: a key is in it before the run counts on what the store has under it. See
+//! the collector in `store`.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -81,6 +84,9 @@ impl Journal {
         };
         // The events first: a folder with a head is a run, and then has them.
         let events = File::create(folder.join(EVENTS))?;
+        // Tells other machines and containers, which cannot see the process, that the run lives. Where files cannot be
+        // locked the process mark must do.
+        let _ = events.file().lock_shared();
         fs_err::write(
             folder.join(HEAD),
             serde_json::to_vec_pretty(&head).map_err(std::io::Error::other)?,

@@ -39,7 +39,7 @@ impl Member {
         let records = foresee(plan, registry, store, &[])?.records;
         let made = |node: NodeId| records[node.0].as_ref();
         let member = |(id, node): (NodeId, &crate::plan::Node)| {
-            let kind = &registry.get(&node.kind).expect("checked by the forecast").info;
+            let kind = node.info(registry).expect("checked by the forecast");
             let record = made(id).cloned();
             let mut sources = BTreeMap::new();
             for (port, label) in record.iter().flat_map(places) {

@@ -6,14 +6,17 @@
 //! that serve further kinds.
 
 mod clock;
+pub mod collect;
 pub mod command;
 mod compare;
 mod engine;
 pub mod event;
 pub mod executor;
+pub mod executors;
 mod explain;
 mod forecast;
 mod groups;
+pub mod import;
 pub mod in_process;
 mod interrupt;
 mod job_log;
@@ -26,12 +29,15 @@ mod perform;
 pub mod process_mark;
 mod progress_file;
 pub mod provider;
+pub mod recheck;
+pub mod repair;
 mod resolve;
 pub mod resources;
 pub mod scheduler;
 pub mod status;
 mod summary;
 pub mod task;
+pub mod usage;
 mod worker;
 pub mod workers;
 

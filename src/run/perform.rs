@@ -48,26 +48,40 @@ pub(crate) fn perform(
     let outcome = executor.execute(&job, reporter)?;
     let seconds = begin.elapsed().as_secs_f64();
     check_outside(store, &work.resolved)?;
+    // What is stored belongs to nobody until it is recorded. The key is in the run's journal already.
+    let in_use = store.in_use().map_err(|e| store_error(&e))?;
     let outputs = take_in(store, work.kind, &job)?;
     let record = record(work, outcome, outputs, seconds);
     store.commit(&work.lock, &record).map_err(|e| store_error(&e))?;
+    drop(in_use);
     // What is left over is cleared before the next start, and by the store's collector.
     let _ = fs_err::remove_dir_all(&folder);
     Ok(record)
 }
 
 fn prepare(store: &Store, work: &Work<'_>, folder: &Path) -> Result<Job, StageError> {
-    let (out, keep) = (folder.join("out"), folder.join("keep"));
-    clear(&out)?;
+    clear(&folder.join("out"))?;
     if work.afresh {
-        clear(&keep)?;
+        clear(&folder.join("keep"))?;
     }
+    make(store, work.kind, work.params, &work.resolved, work.cpus, folder)
+}
+
+/// Makes the job's folder and brings its inputs to hand.
+pub(crate) fn make(
+    store: &Store,
+    kind: &KindInfo,
+    params: &serde_json::Value,
+    resolved: &Resolved,
+    cpus: u32,
+    folder: &Path,
+) -> Result<Job, StageError> {
+    fs_err::create_dir_all(folder.join("out"))?;
+    fs_err::create_dir_all(folder.join("keep"))?;
     // Absolute: a worker gets these paths by themselves.
-    fs_err::create_dir_all(&out)?;
-    fs_err::create_dir_all(&keep)?;
     let folder = fs_err::canonicalize(folder)?;
     let mut inputs = BTreeMap::new();
-    for (port, sources) in &work.resolved.inputs {
+    for (port, sources) in &resolved.inputs {
         let mut at_hand = Vec::new();
         for (label, output) in sources {
             let path = store.view(output).map_err(|e| store_error(&e))?;
@@ -80,20 +94,19 @@ fn prepare(store: &Store, work: &Work<'_>, folder: &Path) -> Result<Job, StageEr
         inputs.insert(port.clone(), at_hand);
     }
     let out = folder.join("out");
-    let outputs = work
-        .kind
+    let outputs = kind
         .outputs
         .iter()
         .map(|port| (port.name.clone(), out.join(&port.name)));
     Ok(Job {
         format: protocol::FORMAT,
-        kind: work.kind.name.clone(),
-        params: work.params.clone(),
+        kind: kind.name.clone(),
+        params: params.clone(),
         inputs,
         outputs: outputs.collect(),
         keep: folder.join("keep"),
         folder,
-        cpus: work.cpus,
+        cpus,
     })
 }
 
@@ -106,20 +119,26 @@ fn clear(folder: &Path) -> std::io::Result<()> {
 
 /// Brings the outputs into the store, but none before all are seen to be there.
 fn take_in(store: &Store, kind: &KindInfo, job: &Job) -> Result<BTreeMap<String, Output>, StageError> {
-    let missing = job.outputs.iter().filter(|(_, path)| !path.exists());
-    let missing: Vec<String> = missing.map(|(name, _)| format!("`{name}`")).collect();
-    if !missing.is_empty() {
-        let missing = missing.join(", ");
-        return Err(
-            StageError::new(format!("kind `{}` ended well but did not write {missing}", kind.name))
-                .hint("this is a bug in the kind: it must write every output that it declares"),
-        );
-    }
+    check_written(kind, job)?;
     let mut outputs = BTreeMap::new();
     for (name, path) in &job.outputs {
         outputs.insert(name.clone(), store.ingest(path).map_err(|e| store_error(&e))?);
     }
     Ok(outputs)
+}
+
+/// Checks that a job which has ended well has written all that its kind declares.
+pub(crate) fn check_written(kind: &KindInfo, job: &Job) -> Result<(), StageError> {
+    let missing = job.outputs.iter().filter(|(_, path)| !path.exists());
+    let missing: Vec<String> = missing.map(|(name, _)| format!("`{name}`")).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let missing = missing.join(", ");
+    Err(
+        StageError::new(format!("kind `{}` ended well but did not write {missing}", kind.name))
+            .hint("this is a bug in the kind: it must write every output that it declares"),
+    )
 }
 
 fn record(work: &Work<'_>, outcome: Outcome, outputs: BTreeMap<String, Output>, seconds: f64) -> Record {

@@ -5,7 +5,7 @@ use super::event::Counts;
 use super::resources::{available_cpus, available_gpus, available_memory_mib};
 use super::task::UnknownKind;
 use crate::stage::StageError;
-use crate::store::Record;
+use crate::store::{Record, StoreError};
 
 /// How a run is to go.
 #[derive(Clone, Debug)]
@@ -80,6 +80,9 @@ pub enum RunError {
     /// The journal cannot be written.
     #[error("could not write the journal of the run: {0}")]
     Journal(#[from] std::io::Error),
+    /// The store as a whole cannot be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// A bug: nothing runs, and not all has ended.
     #[error("the run cannot go on: `{0}` waits for something that does not happen")]
     Stuck(String),

@@ -44,6 +44,14 @@ pub enum StoreError {
         /// What is wrong with it.
         why: String,
     },
+    /// Something other than an archive was to be imported.
+    #[error("`{}` is no archive: {why}", path.display())]
+    NotAnArchive {
+        /// What was given.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
     /// A file or folder outside the store is not there.
     #[error("no file or folder `{}`", path.display())]
     Absent {
@@ -73,6 +81,12 @@ pub enum StoreError {
         digest: Digest,
         /// Whether there is something of that name.
         damaged: bool,
+    },
+    /// Somebody uses the store all the time, so that nothing can be removed.
+    #[error("nothing was removed: the store `{}` was in use all the while", path.display())]
+    Busy {
+        /// The store.
+        path: PathBuf,
     },
     /// A record was to be written that does not belong to the lock held, or whose outputs are not stored.
     #[error("cannot record the stage `{stage}`: {why}")]
@@ -108,9 +122,11 @@ impl StoreError {
             | Self::NoSpace { path, .. }
             | Self::Newer { path, .. }
             | Self::NotAStore { path, .. }
+            | Self::NotAnArchive { path, .. }
             | Self::Absent { path }
             | Self::Unfit { path, .. }
             | Self::Changing { path }
+            | Self::Busy { path }
             | Self::Object { path, .. } => Some(path),
             Self::Record { .. } => None,
         }
@@ -127,6 +143,8 @@ impl StoreError {
                 "check who owns it, or use another store with `--store`"
             }
             Self::Changing { .. } => "let the program that writes it finish, then run again",
+            Self::NotAnArchive { .. } => "`asm-pipe cache export FOLDER` makes one",
+            Self::Busy { .. } => "try again when what stores or copies much has ended",
             Self::Object { .. } => "run again: what is missing is made again",
             Self::Io { .. } | Self::Absent { .. } | Self::Unfit { .. } | Self::Record { .. } => return Vec::new(),
         };

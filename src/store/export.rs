@@ -9,17 +9,9 @@ use rayon::prelude::*;
 use rustix::fs::{CWD, RenameFlags};
 use tempfile::Builder;
 
+use super::materialise::copy_content;
 use super::tree::{Entry, Tree};
 use super::{Digest, Output, Store, StoreError, atomic};
-
-/// Copies a file's content into an empty file: as shared blocks where the file system can, else byte by byte.
-pub(super) fn copy_content(from: &Path, into: &mut File) -> std::io::Result<()> {
-    let mut source: File = fs_err::File::open(from)?.into();
-    if rustix::fs::ioctl_ficlone(&*into, &source).is_err() {
-        std::io::copy(&mut source, into)?;
-    }
-    Ok(())
-}
 
 impl Store {
     /// Copies an output to where people want it. What is there is replaced in one step; if it is the same, it is left.
@@ -72,7 +64,7 @@ impl Store {
         let folder = atomic::with_parent(destination, || builder.tempdir_in(parent(destination))).map_err(failed)?;
         lay_out(&tree, folder.path(), |entry, path| {
             let mut file: File = fs_err::File::create(path)?.into();
-            copy_content(&self.object_path(&entry.digest), &mut file)
+            copy_content(&self.object_path(&entry.digest), &mut file).map(drop)
         })?;
         replace_folder(folder.path(), destination).map_err(failed)
         // What was there before now has the temporary name and is removed with it.

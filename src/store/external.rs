@@ -149,6 +149,20 @@ impl Outside {
         self.folder.join(&name.to_string()[..32])
     }
 
+    /// Removes what is known of files under paths that are no more.
+    pub(super) fn trim(&self) {
+        let Ok(entries) = std::fs::read_dir(&self.folder) else {
+            return;
+        };
+        for path in entries.flatten().map(|entry| entry.path()) {
+            let text = fs_err::read_to_string(&path).unwrap_or_default();
+            let top = text.lines().next().and_then(|first| first.strip_prefix(HEADER));
+            if !top.is_some_and(|top| Path::new(top.trim_start()).exists()) {
+                let _ = fs_err::remove_file(&path);
+            }
+        }
+    }
+
     /// Adds what was found to the index as it now is: another process may have written it meanwhile. Entries of files
     /// that were looked for and not found are dropped. Without the index files are read again, so errors are not told.
     fn save(&self, top: &Path, path: &Path, entries: &[(String, Entry, Option<Stamp>, bool)], include: &[String]) {

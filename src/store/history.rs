@@ -17,10 +17,15 @@ const LINE: u64 = 65;
 /// A history longer than this many lines is cut to the recent ones.
 const LONG: u64 = 1000;
 
+/// A stage's name without the pipeline's before the last `/`: other pipelines share it.
+pub(super) fn own_name(stage: &str) -> &str {
+    stage.rsplit('/').next().unwrap_or(stage)
+}
+
 impl Store {
-    /// The history of a stage name. What comes before the last `/` is the pipeline's, which other pipelines share.
+    /// The history of a stage name.
     fn history_path(&self, stage: &str) -> PathBuf {
-        let name = stage.rsplit('/').next().unwrap_or(stage);
+        let name = own_name(stage);
         self.root()
             .join("history")
             .join(&Digest::of_bytes(name.as_bytes()).to_string()[..32])
@@ -65,6 +70,37 @@ impl Store {
             }
         }
         keys
+    }
+}
+
+impl Store {
+    /// Whether a stage of this name was made under this key not long ago.
+    #[must_use]
+    pub fn remembers(&self, stage: &str, key: &Digest) -> bool {
+        self.history(stage).contains(key)
+    }
+
+    /// Takes keys without a record out of all histories.
+    pub(super) fn trim_histories(&self) {
+        let Ok(entries) = std::fs::read_dir(self.root().join("history")) else {
+            return;
+        };
+        for path in entries.flatten().map(|entry| entry.path()) {
+            let Ok(text) = fs_err::read_to_string(&path) else {
+                continue;
+            };
+            let has_record = |line: &&str| line.parse().is_ok_and(|key: Digest| self.record_path(&key).exists());
+            let kept: String = text
+                .lines()
+                .filter(has_record)
+                .map(|line| format!("{line}\n"))
+                .collect();
+            if kept.is_empty() {
+                let _ = fs_err::remove_file(&path);
+            } else if kept != text {
+                let _ = atomic::write(&path, &self.temporary(), kept.as_bytes());
+            }
+        }
     }
 }
 

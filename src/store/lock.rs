@@ -34,20 +34,40 @@ impl Drop for KeyLock {
     }
 }
 
+/// Whether others may hold the same file meanwhile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Hold {
+    Alone,
+    Shared,
+}
+
 /// Locks the file at `path`, making it if needed. Without `wait`: none if somebody else has it.
 pub(super) fn lock_file(path: &Path, wait: bool) -> Result<Option<File>, StoreError> {
+    hold_file(path, Hold::Alone, wait)
+}
+
+/// The same, alone or with others.
+pub(super) fn hold_file(path: &Path, hold: Hold, wait: bool) -> Result<Option<File>, StoreError> {
     let failed = |error| StoreError::io("lock", path, error);
     loop {
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);
         let file = atomic::with_parent(path, || options.open(path)).map_err(failed)?;
         if wait {
-            match file.lock() {
+            let locked = match hold {
+                Hold::Alone => file.lock(),
+                Hold::Shared => file.lock_shared(),
+            };
+            match locked {
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
                 other => other.map_err(failed)?,
             }
         } else {
-            match file.try_lock() {
+            let locked = match hold {
+                Hold::Alone => file.try_lock(),
+                Hold::Shared => file.try_lock_shared(),
+            };
+            match locked {
                 Err(TryLockError::WouldBlock) => return Ok(None),
                 Err(TryLockError::Error(error)) => return Err(failed(error)),
                 Ok(()) => {}

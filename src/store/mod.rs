@@ -15,6 +15,7 @@
 //! history/<name>          keys that stages of one name were made under, oldest first: for explanations
 //! views/<digest>/         a folder as its files, hard links to objects; may be deleted at any time
 //! locks/<key>             who is making a key; the kernel lets go at the owner's death
+//! locks/gate, in-use      keep the collector and those who use the content apart
 //! scratch/<key>/          where a stage works; survives a job that was cut off
 //! runs/                   journals
 //! damaged/                objects that were not what their name says
@@ -28,7 +29,10 @@
 //! Everything under `index`, `history`, `views`, `tmp` and `damaged` can be lost without harm. Nothing in `objects`
 //! or `records` names the store's own place, so that both can be copied to another machine.
 
+mod archive;
 mod atomic;
+mod census;
+mod collect;
 mod difference;
 mod digest;
 mod error;
@@ -36,28 +40,37 @@ mod export;
 mod external;
 mod file_list;
 mod find;
+mod gate;
 mod history;
+mod inventory;
 mod key;
 mod layout;
 mod lock;
 mod lookup;
+mod materialise;
 mod object;
 mod provider;
 mod record;
 mod stamp;
 mod tree;
+mod unlike;
 mod verify;
 mod view;
 mod walk;
 
+pub use archive::{Exported, Imported, Refused};
+pub use census::Census;
+pub use collect::{Garbage, Removed, Wanted};
 pub use difference::{ParamChange, Reason, param_changes};
 pub use digest::Digest;
 pub use error::StoreError;
 pub use file_list::FileChanges;
+pub use gate::{Alone, InUse};
+pub use inventory::{Inventory, Part};
 pub use key::{InputDigest, KeyMaterial};
 pub use layout::Store;
 pub use lock::KeyLock;
 pub use lookup::{Explanation, Lookup};
 pub use record::{Output, Record};
-
+pub use unlike::{How, Unlike};
 pub use verify::{Missing, Verification};

@@ -8,9 +8,10 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 use rustix::fs::{CWD, RenameFlags};
 
+use super::materialise::copy_content;
 use super::stamp::Stamp;
 use super::tree::{Entry, Listing, Tree, unfit};
-use super::{Digest, Output, Store, StoreError, atomic, export};
+use super::{Digest, Output, Store, StoreError, atomic};
 
 /// How an object is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,7 +24,7 @@ pub(super) enum Condition {
 /// When content is forced to the disk: each file by itself, or all files of a folder in one go, which for many files
 /// is faster by an order of magnitude.
 #[derive(Clone, Copy)]
-enum Sync {
+pub(super) enum Sync {
     Now,
     Later,
 }
@@ -90,9 +91,7 @@ impl Store {
             tree.files.insert(name, entry);
         }
         if matches!(sync, Sync::Later) {
-            let objects = self.root().join("objects");
-            let folder = fs_err::File::open(&objects).map_err(|e| StoreError::io("read", &objects, e))?;
-            rustix::fs::syncfs(&folder).map_err(|e| StoreError::io("write to the disk", &objects, e))?;
+            self.sync_objects()?;
         }
         let (manifest, stamp) = self.put_bytes(tree.manifest().as_bytes())?;
         stamps.push((manifest.digest, stamp));
@@ -104,13 +103,20 @@ impl Store {
         })
     }
 
+    /// Forces all objects to the disk.
+    pub(super) fn sync_objects(&self) -> Result<(), StoreError> {
+        let objects = self.root().join("objects");
+        let folder = fs_err::File::open(&objects).map_err(|e| StoreError::io("read", &objects, e))?;
+        rustix::fs::syncfs(&folder).map_err(|e| StoreError::io("write to the disk", &objects, e))
+    }
+
     fn put_file(&self, path: &Path, movable: bool, sync: Sync) -> Result<(Entry, Stamp), StoreError> {
         let failed = |error| StoreError::io("store", path, error);
         let before = fs_err::metadata(path).map_err(failed)?;
         // A second name would be a way to write into the object.
         if before.nlink() > 1 || !movable {
             let mut copy = atomic::temporary_file(&self.temporary())?;
-            export::copy_content(path, copy.as_file_mut()).map_err(failed)?;
+            copy_content(path, copy.as_file_mut()).map_err(failed)?;
             let (digest, size) = Digest::of_file(copy.path())?;
             let stamp = self.place(copy.path(), &digest, sync)?;
             return Ok((Entry { digest, size }, stamp));
@@ -143,7 +149,7 @@ impl Store {
     ///
     /// The stamp that comes back may be noted once the content is on the disk, and not before: after a power cut, what
     /// has a name and no stamp is read before it is believed.
-    fn place(&self, path: &Path, digest: &Digest, sync: Sync) -> Result<Stamp, StoreError> {
+    pub(super) fn place(&self, path: &Path, digest: &Digest, sync: Sync) -> Result<Stamp, StoreError> {
         let failed = |error| StoreError::io("store", path, error);
         let object = self.object_path(digest);
         if self.condition(digest, None)? == Condition::Good {

@@ -34,6 +34,20 @@ impl Answer {
 }
 
 impl Store {
+    /// Removes what is known of programs and files outside that are no more.
+    pub(super) fn trim_indexes(&self) {
+        self.outside.trim();
+        let Ok(entries) = std::fs::read_dir(self.root().join("index/providers")) else {
+            return;
+        };
+        for path in entries.flatten().map(|entry| entry.path()) {
+            let text = fs_err::read(&path).unwrap_or_default();
+            if !serde_json::from_slice::<Answer>(&text).is_ok_and(|answer| answer.program.exists()) {
+                let _ = fs_err::remove_file(&path);
+            }
+        }
+    }
+
     /// What a provider's `describe` printed: as cached for this program as it is on disk, else by asking it.
     ///
     /// # Errors

@@ -100,6 +100,25 @@ impl Stamps {
         let _ = self.append(&bytes);
     }
 
+    /// Forgets objects, and everything that is in the file more than once.
+    pub(super) fn forget(&self, is_gone: impl Fn(&Digest) -> bool) {
+        let _ = self.rewrite(&is_gone);
+    }
+
+    fn rewrite(&self, is_gone: &dyn Fn(&Digest) -> bool) -> Option<()> {
+        let _file = lock::lock_file(&self.path, true).ok()??;
+        let mut known = self.known();
+        known.read_new(&self.path);
+        known.stamps.retain(|digest, _| !is_gone(digest));
+        let bytes: Vec<u8> = known
+            .stamps
+            .iter()
+            .flat_map(|(digest, stamp)| encode(digest, stamp))
+            .collect();
+        drop(known);
+        super::atomic::write(&self.path, &self.temporary, &bytes).ok()
+    }
+
     fn append(&self, bytes: &[u8]) -> Option<()> {
         let mut file = lock::lock_file(&self.path, true).ok()??;
         // A writer that was killed may have left a part of an entry.

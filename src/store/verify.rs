@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use rayon::prelude::*;
+use serde::Serialize;
 
 use super::object::Condition;
 use super::stamp::Stamp;
 use super::{Digest, Record, Store, StoreError, record};
 
 /// What a verification found.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Verification {
     /// Objects read.
     pub objects: usize,
@@ -35,7 +36,7 @@ impl Verification {
 }
 
 /// A recorded output that is not stored whole. The stage runs again when it is next wanted.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Missing {
     /// The stage's name when it was made.
     pub stage: String,
@@ -47,33 +48,60 @@ pub struct Missing {
     pub digest: Digest,
 }
 
+/// What reading an object again showed.
+enum Reread {
+    Good(Digest, Stamp),
+    Damaged,
+    Gone,
+}
+
 impl Store {
     /// Hashes every object, reads every record. What is damaged is set aside, to be made again when it is next wanted.
     ///
     /// # Errors
     /// When the store cannot be read.
     pub fn verify(&self) -> Result<Verification, StoreError> {
+        self.verify_and_tell(&|_, _| {})
+    }
+
+    /// The same; `tell` hears of each object, by any thread: how many there are, and how many bytes this one has.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn verify_and_tell(&self, tell: &(dyn Fn(usize, u64) + Sync)) -> Result<Verification, StoreError> {
+        // What a collector removes meanwhile would look like a loss.
+        let _in_use = self.in_use()?;
         let mut found = Verification::default();
         let objects: Vec<(PathBuf, Option<Digest>)> = self.sharded_files("objects")?;
-        let read = objects
-            .par_iter()
-            .map(|(path, digest)| self.reread(path, digest.as_ref()));
-        let read: Vec<Option<(Digest, Stamp)>> = read.collect::<Result<_, StoreError>>()?;
-        found.objects = objects.len();
-        for ((path, digest), good) in objects.iter().zip(&read) {
-            match (good, digest) {
-                (Some((_, stamp)), _) => found.bytes += stamp.size,
-                (None, Some(digest)) => {
+        let read = objects.par_iter().map(|(path, digest)| {
+            let read = self.reread(path, digest.as_ref())?;
+            let bytes = match &read {
+                Reread::Good(_, stamp) => stamp.size,
+                Reread::Damaged | Reread::Gone => 0,
+            };
+            tell(objects.len(), bytes);
+            Ok(read)
+        });
+        let read: Vec<Reread> = read.collect::<Result<_, StoreError>>()?;
+        let mut good = Vec::new();
+        for ((path, digest), read) in objects.iter().zip(read) {
+            match (read, digest) {
+                (Reread::Gone, _) => continue,
+                (Reread::Good(digest, stamp), _) => {
+                    found.bytes += stamp.size;
+                    good.push((digest, stamp));
+                }
+                (Reread::Damaged, Some(digest)) => {
                     self.set_aside(digest);
                     found.damaged.push(*digest);
                 }
                 // Not a name that the store gives.
-                (None, None) => {
+                (Reread::Damaged, None) => {
                     self.move_to_damaged(path, &path.file_name().unwrap_or_default().to_string_lossy());
                 }
             }
+            found.objects += 1;
         }
-        let good: Vec<(Digest, Stamp)> = read.into_iter().flatten().collect();
         self.stamps.add(&good);
         for record in self.checked_records(&mut found)? {
             self.find_missing(&record, &mut found)?;
@@ -86,13 +114,11 @@ impl Store {
     /// # Errors
     /// When the store cannot be read.
     pub fn records(&self) -> Result<Vec<Record>, StoreError> {
-        let mut records = Vec::new();
-        for (_, key) in self.sharded_files("records")? {
-            if let Some(key) = key {
-                records.extend(self.record(&key)?);
-            }
-        }
-        Ok(records)
+        let keys = self.sharded_files("records")?;
+        let read = keys
+            .into_par_iter()
+            .filter_map(|(_, key)| self.record(&key?).transpose());
+        read.collect()
     }
 
     fn checked_records(&self, found: &mut Verification) -> Result<Vec<Record>, StoreError> {
@@ -134,40 +160,54 @@ impl Store {
         Ok(())
     }
 
-    /// Hashes an object; none if it is not what its name says.
-    fn reread(&self, path: &std::path::Path, digest: Option<&Digest>) -> Result<Option<(Digest, Stamp)>, StoreError> {
-        let data = fs_err::symlink_metadata(path).map_err(|e| StoreError::io("read", path, e))?;
-        if !data.is_file() {
-            return Ok(None);
+    /// Hashes an object.
+    fn reread(&self, path: &std::path::Path, digest: Option<&Digest>) -> Result<Reread, StoreError> {
+        let read = || {
+            let data = fs_err::symlink_metadata(path).map_err(|e| StoreError::io("read", path, e))?;
+            if !data.is_file() {
+                return Ok(Reread::Damaged);
+            }
+            let (found, _) = Digest::of_file(path)?;
+            Ok(match digest {
+                Some(digest) if *digest == found => Reread::Good(found, Stamp::of(&data)),
+                _ => Reread::Damaged,
+            })
+        };
+        match read() {
+            // Set aside by somebody else meanwhile.
+            Err(StoreError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => Ok(Reread::Gone),
+            other => other,
         }
-        let (found, _) = Digest::of_file(path)?;
-        Ok((Some(&found) == digest).then(|| (found, Stamp::of(&data))))
     }
 
-    /// The files of `objects` or `records`, sorted, with the digests in their names.
-    fn sharded_files(&self, folder: &str) -> Result<Vec<(PathBuf, Option<Digest>)>, StoreError> {
-        let top = self.root().join(folder);
-        let mut files = BTreeSet::new();
-        for shard in entries(&top)? {
-            if !shard.is_dir() {
-                files.insert((shard, None));
-                continue;
-            }
-            let prefix = shard.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            for path in entries(&shard)? {
-                let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-                let digest = match name.strip_suffix(".json") {
-                    Some(key) => key.parse().ok(),
-                    None => format!("{prefix}{name}").parse().ok(),
-                };
-                files.insert((path, digest));
-            }
-        }
-        Ok(files.into_iter().collect())
+    /// The files of `objects` or `records`.
+    pub(super) fn sharded_files(&self, folder: &str) -> Result<Vec<(PathBuf, Option<Digest>)>, StoreError> {
+        sharded_files(&self.root().join(folder))
     }
 }
 
-fn entries(folder: &std::path::Path) -> Result<Vec<PathBuf>, StoreError> {
+/// The files of a folder of objects or records, sorted, with the digests in their names.
+pub(super) fn sharded_files(top: &std::path::Path) -> Result<Vec<(PathBuf, Option<Digest>)>, StoreError> {
+    let mut files = BTreeSet::new();
+    for shard in entries(top)? {
+        if !shard.is_dir() {
+            files.insert((shard, None));
+            continue;
+        }
+        let prefix = shard.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        for path in entries(&shard)? {
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let digest = match name.strip_suffix(".json") {
+                Some(key) => key.parse().ok(),
+                None => format!("{prefix}{name}").parse().ok(),
+            };
+            files.insert((path, digest));
+        }
+    }
+    Ok(files.into_iter().collect())
+}
+
+pub(super) fn entries(folder: &std::path::Path) -> Result<Vec<PathBuf>, StoreError> {
     let failed = |error| StoreError::io("read", folder, error);
     match fs_err::read_dir(folder) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),

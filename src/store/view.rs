@@ -1,4 +1,6 @@
 //! Where a stage reads an output: a file is its object itself, a folder is laid out once as hard links to objects.
+//!
+//! Where no link can be made, `materialise` says what is there instead.
 
 use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
@@ -7,7 +9,8 @@ use std::sync::PoisonError;
 
 use rayon::prelude::*;
 
-use super::export::{copy_content, lay_out, replace_folder};
+use super::export::{lay_out, replace_folder};
+use super::materialise::link_or_copy;
 use super::stamp::Stamp;
 use super::tree::{Entry, Listing, Tree};
 use super::{Digest, Output, Store, StoreError, atomic};
@@ -90,7 +93,8 @@ impl Store {
         let folder = atomic::temporary_folder(&self.temporary())?;
         let laid = folder.path().join("view");
         fs_err::create_dir(&laid).map_err(|e| StoreError::io("make", &laid, e))?;
-        lay_out(tree, &laid, |entry, file| self.link_or_copy(entry, file))?;
+        let put = |entry: &Entry, file: &Path| link_or_copy(&self.object_path(&entry.digest), file).map(drop);
+        lay_out(tree, &laid, put)?;
         let failed = |error| StoreError::io("make the view", path, error);
         match atomic::with_parent(path, || fs_err::rename(&laid, path)) {
             Err(error) if matches!(error.kind(), ErrorKind::AlreadyExists | ErrorKind::DirectoryNotEmpty) => {
@@ -104,24 +108,6 @@ impl Store {
         drop(folder);
         self.note_links(tree, path);
         Ok(())
-    }
-
-    fn link_or_copy(&self, entry: &Entry, file: &Path) -> std::io::Result<()> {
-        let object = self.object_path(&entry.digest);
-        match fs_err::hard_link(&object, file) {
-            Err(error)
-                if matches!(
-                    error.kind(),
-                    ErrorKind::TooManyLinks | ErrorKind::PermissionDenied | ErrorKind::Unsupported
-                ) =>
-            {
-                let mut copy: std::fs::File = fs_err::File::create(file)?.into();
-                copy_content(&object, &mut copy)?;
-                let permissions = std::os::unix::fs::PermissionsExt::from_mode(0o444);
-                fs_err::set_permissions(file, permissions)
-            }
-            other => other,
-        }
     }
 
     /// A new link changes the stamp of an object, but not what is in it.

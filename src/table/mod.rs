@@ -6,12 +6,14 @@
 mod atomic;
 mod build;
 mod columns;
+mod difference;
 mod error;
 mod read;
 mod write;
 
 pub use atomic::write_atomically;
 pub use build::TableBuilder;
+pub use difference::TableDifference;
 pub use error::{TableError, TableFault};
 
 use std::path::PathBuf;
