@@ -6,5 +6,6 @@ mod architecture;
 mod commands;
 mod faulty_data;
 mod main_job;
+mod shell;
 mod spec;
 mod support;

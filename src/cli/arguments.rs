@@ -44,6 +44,8 @@ pub(super) enum Command {
     Exec(Exec),
     /// Make or look at datasets.
     Data(Data),
+    /// Print the JSON Schema of pipeline or experiment files, for editors.
+    Schema(super::schema::Schema),
 }
 
 /// Which pipelines, and how they are changed.
@@ -305,7 +307,7 @@ impl Command {
             Self::Data(Data {
                 command: DataCommand::Shapes(a),
             }) => a.output.format,
-            Self::Graph(_) => Format::Human,
+            Self::Graph(_) | Self::Schema(_) => Format::Human,
         }
     }
 }

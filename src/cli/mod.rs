@@ -12,6 +12,7 @@ mod progress;
 mod report;
 mod results;
 mod run;
+mod schema;
 mod score;
 mod stages;
 mod status;
@@ -41,6 +42,7 @@ pub fn main() -> ExitCode {
         Command::Score(arguments) => score::score(arguments),
         Command::Exec(arguments) => exec::exec(arguments),
         Command::Data(arguments) => data::data(arguments),
+        Command::Schema(arguments) => schema::schema(arguments),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

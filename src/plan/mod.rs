@@ -10,6 +10,7 @@ mod expand;
 mod graph;
 mod node;
 mod reference;
+mod schema;
 mod select;
 mod wiring;
 
@@ -17,6 +18,7 @@ pub use comparison::{ComparisonError, add_comparison};
 pub use draw::{Format, draw};
 pub use expand::{check, plan};
 pub use node::{Node, NodeId, NodeInput, Plan};
+pub use schema::schema;
 pub use select::UnknownTarget;
 
 #[cfg(test)]
