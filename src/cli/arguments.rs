@@ -46,6 +46,12 @@ pub(super) enum Command {
     Data(Data),
     /// Print the JSON Schema of pipeline or experiment files, for editors.
     Schema(super::schema::Schema),
+    /// Print the lines that make a shell complete stages, profiles and params.
+    Completions(super::completions::Completions),
+    /// Write the manual pages.
+    Man(super::man::Pages),
+    /// Say what may stand at the cursor.
+    Complete(super::complete::Complete),
 }
 
 /// Which pipelines, and how they are changed.
@@ -307,7 +313,8 @@ impl Command {
             Self::Data(Data {
                 command: DataCommand::Shapes(a),
             }) => a.output.format,
-            Self::Graph(_) | Self::Schema(_) => Format::Human,
+            Self::Man(a) => a.output.format,
+            Self::Graph(_) | Self::Schema(_) | Self::Completions(_) | Self::Complete(_) => Format::Human,
         }
     }
 }

@@ -1,11 +1,14 @@
 //! The command line: one file a subcommand. The only module that prints. Knows no algorithm.
 
 mod arguments;
+mod complete;
+mod completions;
 mod data;
 mod exec;
 mod failure;
 mod graph;
 mod load;
+mod man;
 mod params;
 mod plan;
 mod progress;
@@ -43,6 +46,9 @@ pub fn main() -> ExitCode {
         Command::Exec(arguments) => exec::exec(arguments),
         Command::Data(arguments) => data::data(arguments),
         Command::Schema(arguments) => schema::schema(arguments),
+        Command::Completions(arguments) => completions::completions(arguments),
+        Command::Man(arguments) => man::man(arguments),
+        Command::Complete(arguments) => complete::complete(arguments),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -244,8 +244,11 @@ fn params() -> Value {
 
 fn reference() -> Value {
     let stage = format!(r"{NAME}(\.{NAME})?");
-    let forms = format!(r"carry\.{NAME}|rounds\.(all|last)\.{stage}|(?!(carry|rounds)(\.|$)){stage}");
-    json!({ "type": "string", "pattern": format!("{WRITTEN}|^({forms})$") })
+    json!({ "type": "string", "anyOf": [
+        { "pattern": WRITTEN },
+        { "pattern": format!(r"^(carry\.{NAME}|rounds\.(all|last)\.{stage})$") },
+        { "pattern": format!("^{stage}$"), "not": { "pattern": r"^(carry|rounds)(\.|$)" } },
+    ] })
 }
 
 /// A mapping of these keys and no others.
