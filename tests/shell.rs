@@ -148,3 +148,170 @@ fn a_stage_is_held_against_its_kind() {
         assert!(!stage(wrong), "{wrong}");
     }
 }
+
+/// What bash offers at the end of a line: its completion function, called as bash calls it.
+fn offered(project: &Project, line: &str) -> Vec<String> {
+    // Bash cuts words at blanks, = and :, and the last is empty where a blank or = stands before the cursor.
+    let spaced = line.replace('=', " = ");
+    let mut words: Vec<&str> = spaced.split_whitespace().collect();
+    if line.ends_with([' ', '=']) {
+        words.push("");
+    }
+    let script = "set -u; source <(asm-pipe completions bash); COMP_LINE=$1; COMP_POINT=${#1}; shift
+        COMP_WORDS=(\"$@\"); COMP_CWORD=$(($# - 1)); _asm_pipe; printf '%s\\n' \"${COMPREPLY[@]-}\"";
+    let program = PathBuf::from(env!("CARGO_BIN_EXE_asm-pipe"));
+    let path = format!(
+        "{}:{}",
+        program.parent().unwrap().display(),
+        std::env::var("PATH").unwrap()
+    );
+    let mut bash = std::process::Command::new("bash");
+    bash.args(["--norc", "-c", script, "bash", line])
+        .args(words)
+        .env("PATH", path);
+    let answer = Answer::of(bash.current_dir(project.path("")).output().unwrap());
+    assert_eq!((answer.code, answer.stderr.as_str()), (0, ""), "{line}");
+    answer.stdout.split_whitespace().map(str::to_owned).collect()
+}
+
+#[test]
+fn bash_completes_what_the_pipelines_on_the_line_have() {
+    let project = Project::new();
+    project.done("init .");
+    for (line, wanted) in [
+        ("asm-pipe pl", "plan"),
+        ("asm-pipe run pipelines/topk_v3", "pipelines/topk_v3.yaml"),
+        ("asm-pipe run pipelines/topk_v3.yaml --prof", "--profile"),
+        ("asm-pipe run pipelines/topk_v3.yaml --profile qu", "quick"),
+        ("asm-pipe run pipelines/topk_v3.yaml --target merg", "merge"),
+        ("asm-pipe run pipelines/topk_v3.yaml --target=merg", "merge"),
+        (
+            "asm-pipe run pipelines/topk_v3.yaml --force round-2.merg",
+            "round-2.merge",
+        ),
+        ("asm-pipe run pipelines/topk_v3.yaml -S merge.cert", "merge.certain="),
+        ("asm-pipe run pipelines/topk_v3.yaml -S merge.certain=", "0.8"),
+        ("asm-pipe run pipelines/topk_v3.yaml -S seed=1 --target merg", "merge"),
+        (
+            "asm-pipe run pipelines/topk_v3.yaml --profile none --target merg",
+            "merge",
+        ),
+        (
+            "asm-pipe plan experiments/strategies.yaml --target topk_v3/merg",
+            "topk_v3/merge",
+        ),
+        ("asm-pipe stages merg", "merge-sa"),
+        ("asm-pipe exec merge-sa --in ledg", "ledger="),
+        ("asm-pipe exec merge-sa -S certai", "certain="),
+        ("asm-pipe completions z", "zsh"),
+    ] {
+        assert_eq!(offered(&project, line), [wanted], "{line}");
+    }
+    project.file("wrong.yaml", "stages: [");
+    assert!(offered(&project, "asm-pipe run wrong.yaml --target ").is_empty());
+}
+
+#[test]
+fn every_shell_has_a_script_that_asks_the_program() {
+    let project = Project::new();
+    for shell in ["bash", "zsh", "fish"] {
+        let script = project.done(&format!("completions {shell}")).stdout;
+        assert!(script.contains("complete -- "), "{script}");
+    }
+    let help = project.done("--help").stdout;
+    assert!(
+        !help.contains("\n  complete "),
+        "the command that scripts call is not for people: {help}"
+    );
+}
+
+#[test]
+fn there_is_a_manual_page_for_every_command() {
+    let project = Project::new();
+    let pages = project.done("man pages --format json").json();
+    let pages: Vec<&str> = pages["pages"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|page| page.as_str().unwrap())
+        .collect();
+    for command in ["", "-run", "-plan", "-data", "-data-shapes", "-init", "-man"] {
+        assert!(
+            pages.contains(&format!("pages/asm-pipe{command}.1").as_str()),
+            "{command}: {pages:?}"
+        );
+    }
+    let run = fs_err::read_to_string(project.path("pages/asm-pipe-run.1")).unwrap();
+    assert!(run.contains(r"\-\-keep\-going"), "{run}");
+    assert!(!project.path("pages/asm-pipe-complete.1").exists());
+}
+
+#[test]
+fn a_new_project_runs_and_depends_on_nothing_outside_of_it() {
+    let project = Project::new();
+    project.done("init .");
+    for file in ["topk_v3.yaml", "v1.yaml"] {
+        let plan = project.run(&format!("plan ./pipelines/{file}"));
+        assert_eq!(plan.code, 0, "{}", plan.stderr);
+        assert!(plan.stdout.contains("round-5.retrain"), "{}", plan.stdout);
+    }
+    project.done("plan ./experiments/strategies.yaml");
+    project.done("run ./pipelines/topk_v3.yaml --profile quick --target split");
+    let params = project.done("params ./pipelines/topk_v3.yaml --format json").json();
+    assert_eq!(params["topk_v3"]["initial"], 120);
+    let schema = printed("pipeline");
+    for name in ["base", "loop", "topk_v3"] {
+        let mistakes = mistakes(
+            &schema,
+            &document(&project.path(&format!("pipelines/{name}.yaml"))).unwrap(),
+        );
+        assert!(mistakes.is_empty(), "{name}: {mistakes:#?}");
+    }
+}
+
+#[test]
+fn a_new_project_for_a_voc_folder_knows_its_sets_and_sizes() {
+    let project = Project::new();
+    project.done("data shapes data/drawn --train 60 --test 9");
+    let said = project.done("init . --data data/drawn --format json").json();
+    assert_eq!(said["data"]["images"], 60);
+    assert_eq!(said["data"]["root"], "data/drawn");
+    let params = project.done("params ./pipelines/v1.yaml --format json").json();
+    let sizes: Vec<i64> = ["initial", "validation", "take", "rounds"]
+        .map(|key| params["v1"][key].as_i64().unwrap())
+        .into();
+    assert_eq!(sizes, [12, 4, 5, 5]);
+    let plan = project.done("plan ./pipelines/v1.yaml").stdout;
+    assert!(plan.contains("round-5.retrain") && !plan.contains("fail"), "{plan}");
+    project.done("run ./pipelines/v1.yaml --target split --target test");
+}
+
+#[test]
+fn a_new_project_overwrites_nothing_and_says_what_data_it_cannot_use() {
+    let project = Project::new();
+    project.file("mine/pipelines/v1.yaml", "mine");
+    let answer = project.run("init mine");
+    assert_eq!(answer.code, 2);
+    assert!(answer.stderr.contains("pipelines/v1.yaml"), "{}", answer.stderr);
+    assert!(!project.path("mine/README.md").exists());
+
+    project.done("data shapes drawn --train 2 --test 1");
+    let answer = project.run("init few --data drawn");
+    assert_eq!(
+        (answer.code, answer.stderr.contains("too few")),
+        (3, true),
+        "{}",
+        answer.stderr
+    );
+    fs_err::remove_file(project.path("drawn/ImageSets/Main/test.txt")).unwrap();
+    let answer = project.run("init untested --data drawn");
+    assert_eq!(
+        (answer.code, answer.stderr.contains("trainval")),
+        (3, true),
+        "{}",
+        answer.stderr
+    );
+    let answer = project.run("init nowhere --data nowhere");
+    assert_eq!(answer.code, 3, "{}", answer.stderr);
+    assert!(!project.path("few").exists() && !project.path("untested").exists());
+}

@@ -15,6 +15,7 @@ use super::terminal::{self, Format};
 #[command(after_help = EXAMPLES)]
 pub(super) struct Pages {
     /// Where to write them; made if it is not there. Pages of the same name are replaced.
+    #[arg(value_name = "DIR")]
     folder: PathBuf,
     #[command(flatten)]
     pub(super) output: OutputArguments,
@@ -42,7 +43,10 @@ pub(super) fn man(arguments: &Pages) -> Result<(), Failure> {
 fn write(command: &Command, folder: &Path, pages: &mut Vec<PathBuf>) -> Result<(), Failure> {
     let path = folder.join(Man::new(command.clone()).get_filename());
     let mut text = Vec::new();
-    Man::new(command.clone()).render(&mut text)?;
+    let page = Man::new(command.clone())
+        .source(concat!("asm-pipe ", env!("CARGO_PKG_VERSION")))
+        .manual("asm-pipe");
+    page.render(&mut text)?;
     fs_err::write(&path, text)?;
     pages.push(path);
     let below = command.get_subcommands().filter(|below| !below.is_hide_set());

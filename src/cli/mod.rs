@@ -4,9 +4,11 @@ mod arguments;
 mod complete;
 mod completions;
 mod data;
+mod examples;
 mod exec;
 mod failure;
 mod graph;
+mod init;
 mod load;
 mod man;
 mod params;
@@ -45,6 +47,7 @@ pub fn main() -> ExitCode {
         Command::Score(arguments) => score::score(arguments),
         Command::Exec(arguments) => exec::exec(arguments),
         Command::Data(arguments) => data::data(arguments),
+        Command::Init(arguments) => init::init(arguments),
         Command::Schema(arguments) => schema::schema(arguments),
         Command::Completions(arguments) => completions::completions(arguments),
         Command::Man(arguments) => man::man(arguments),

@@ -12,7 +12,7 @@ use super::workspace::Untouched;
 #[command(after_help = EXAMPLES)]
 pub(super) struct Schema {
     /// Which files the schema is for.
-    #[arg(value_enum, default_value_t)]
+    #[arg(value_enum, default_value_t, value_name = "FILES")]
     of: Files,
     #[command(flatten)]
     store: StoreArguments,

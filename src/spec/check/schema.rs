@@ -269,11 +269,13 @@ fn defined(name: &str) -> Value {
 
 /// A key that may also have nothing after its colon.
 fn or_nothing(doc: &str, accepts: Value) -> Value {
-    json!({ "description": doc, "anyOf": [accepts, { "type": "null" }] })
+    let ways = Value::Array(vec![accepts, json!({ "type": "null" })]);
+    Map::from_iter([("description".to_owned(), doc.into()), ("anyOf".to_owned(), ways)]).into()
 }
 
 fn or_param(accepts: Value) -> Value {
-    json!({ "anyOf": [accepts, { "$ref": "#/$defs/param" }] })
+    let ways = Value::Array(vec![accepts, defined("param")]);
+    Map::from_iter([("anyOf".to_owned(), ways)]).into()
 }
 
 #[cfg(test)]
