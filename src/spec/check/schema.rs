@@ -225,7 +225,7 @@ fn experiment_key(key: &str) -> Value {
             "Each sets the param `seed` of every pipeline.",
             json!({ "type": "array", "items": { "type": "integer" }, "uniqueItems": true }),
         ),
-        "params" => or_nothing("Params for every pipeline.", json!({ "type": "object" })),
+        "params" => or_nothing("Params for every pipeline.", defined("params")),
         _ => json!({}),
     }
 }
