@@ -40,8 +40,10 @@ const MAY_USE: [(&str, &[&str]); 14] = [
 ];
 
 /// Outside crates with the modules that may name them.
-const OWNERS: [(&str, &[&str]); 12] = [
+const OWNERS: [(&str, &[&str]); 14] = [
     ("clap", &["cli"]),
+    ("clap_complete", &["cli"]),
+    ("clap_mangen", &["cli"]),
     ("indicatif", &["cli"]),
     ("anstream", &["cli"]),
     ("serde_yaml", &["spec"]),

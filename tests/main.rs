@@ -11,5 +11,6 @@ mod faults;
 mod faulty_data;
 mod inspect;
 mod main_job;
+mod shell;
 mod spec;
 mod support;

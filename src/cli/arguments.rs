@@ -8,12 +8,13 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(super) use self::inspect::{Diff, Explain, Get, Log, Runs, Show};
 use super::cache::arguments::{Cache, CheckDeterminism};
+use super::examples;
 use super::terminal::Format;
 
 /// Runs active-learning experiments for object detection: declared in YAML, cached by content, compared.
 ///
 /// A pipeline is a graph of stages. What a stage makes is kept in a store under a key made of the stage's kind, params and
-/// the content of its inputs; a stage whose key is there is not run again. Try `asm-pipe run pipelines/topk_v3.yaml`.
+/// the content of its inputs; a stage whose key is there is not run again. Begin with `asm-pipe init DIR`.
 #[derive(Debug, Parser)]
 #[command(name = "asm-pipe", version, max_term_width = 100, after_help = EXIT_CODES)]
 pub(super) struct Arguments {
@@ -76,6 +77,16 @@ pub(super) enum Command {
     Cache(Cache),
     /// Run stages a second time and say whether they give the same bytes.
     CheckDeterminism(CheckDeterminism),
+    /// Make a project: pipelines that run and can be edited.
+    Init(super::init::Init),
+    /// Print the JSON Schema of pipeline or experiment files, for editors.
+    Schema(super::schema::Schema),
+    /// Print the lines that make a shell complete stages, profiles and params.
+    Completions(super::completions::Completions),
+    /// Write the manual pages.
+    Man(super::man::Pages),
+    /// Say what may stand at the cursor.
+    Complete(super::complete::Complete),
 }
 
 /// Which pipelines, and how they are changed.
@@ -90,7 +101,7 @@ pub(super) struct PipelineArguments {
     /// Apply a profile of the pipeline, such as `quick` or `bccd`. Repeat to apply several in this order.
     #[arg(long, value_name = "NAME")]
     pub(super) profile: Vec<String>,
-    /// Set params from a YAML file that holds a mapping of them.
+    /// Set params from a YAML file that holds a mapping of them; `-S` wins over it. Repeat for more.
     #[arg(long, value_name = "FILE")]
     pub(super) params: Vec<PathBuf>,
 }
@@ -106,7 +117,7 @@ pub(super) struct TargetArguments {
 /// Where things are kept.
 #[derive(Debug, Args)]
 pub(super) struct StoreArguments {
-    /// Where outputs are kept.
+    /// The store: where outputs are kept, and what providers say of their kinds.
     #[arg(long, value_name = "DIR", default_value = ".asm-pipe", env = "ASM_PIPE_STORE")]
     pub(super) store: PathBuf,
 }
@@ -121,6 +132,7 @@ pub(super) struct OutputArguments {
 
 /// `asm-pipe run`.
 #[derive(Debug, Args)]
+#[command(after_help = examples::RUN)]
 pub(super) struct Run {
     #[command(flatten)]
     pub(super) pipelines: PipelineArguments,
@@ -128,7 +140,7 @@ pub(super) struct Run {
     pub(super) target: TargetArguments,
     #[command(flatten)]
     pub(super) store: StoreArguments,
-    /// How many stages may run at once.
+    /// How many stages may run at once, within the cores and the memory; 16 by default.
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(super) jobs: Option<u32>,
     /// Processor cores that stages may use together; all by default. Training uses them all, so results can depend on it.
@@ -143,7 +155,7 @@ pub(super) struct Run {
     /// When a stage fails, go on with those that do not need it.
     #[arg(short, long)]
     pub(super) keep_going: bool,
-    /// Run this stage even if it is cached. Repeat for more.
+    /// Run this stage even if it is cached; named as for `--target`. Repeat for more.
     #[arg(long, value_name = "STAGE")]
     pub(super) force: Vec<String>,
     /// Where tables, charts and the page are written.
@@ -158,6 +170,7 @@ pub(super) struct Run {
 
 /// `asm-pipe plan`.
 #[derive(Debug, Args)]
+#[command(after_help = examples::PLAN)]
 pub(super) struct Plan {
     #[command(flatten)]
     pub(super) pipelines: PipelineArguments,
@@ -171,6 +184,7 @@ pub(super) struct Plan {
 
 /// `asm-pipe graph`.
 #[derive(Debug, Args)]
+#[command(after_help = examples::GRAPH)]
 pub(super) struct Graph {
     #[command(flatten)]
     pub(super) pipelines: PipelineArguments,
@@ -202,6 +216,7 @@ pub(super) enum GraphFormat {
 
 /// `asm-pipe params`.
 #[derive(Debug, Args)]
+#[command(after_help = examples::PARAMS)]
 pub(super) struct Params {
     #[command(flatten)]
     pub(super) pipelines: PipelineArguments,
@@ -211,6 +226,7 @@ pub(super) struct Params {
 
 /// `asm-pipe report`.
 #[derive(Debug, Args)]
+#[command(after_help = examples::REPORT)]
 pub(super) struct Report {
     #[command(flatten)]
     pub(super) pipelines: PipelineArguments,
@@ -225,6 +241,7 @@ pub(super) struct Report {
 
 /// `asm-pipe status`.
 #[derive(Debug, Args)]
+#[command(after_help = examples::STATUS)]
 pub(super) struct Status {
     /// The run to show, by its id or the beginning of it; the newest by default.
     pub(super) run: Option<String>,
@@ -236,6 +253,7 @@ pub(super) struct Status {
 
 /// `asm-pipe stages`.
 #[derive(Debug, Args)]
+#[command(after_help = examples::STAGES)]
 pub(super) struct Stages {
     /// The kind to explain: its params with defaults, its inputs and outputs.
     pub(super) kind: Option<String>,
@@ -247,6 +265,7 @@ pub(super) struct Stages {
 
 /// `asm-pipe score`.
 #[derive(Debug, Args)]
+#[command(after_help = examples::SCORE)]
 pub(super) struct Score {
     /// Ground truth in COCO's format: `images`, `annotations`, `categories`.
     #[arg(long, value_name = "COCO.json")]
@@ -263,6 +282,7 @@ pub(super) struct Score {
 
 /// `asm-pipe exec`.
 #[derive(Debug, Args)]
+#[command(after_help = examples::EXEC)]
 pub(super) struct Exec {
     /// The stage kind; `asm-pipe stages` lists them.
     pub(super) kind: String,
@@ -304,6 +324,7 @@ pub(super) enum DataCommand {
 #[derive(Debug, Args)]
 pub(super) struct DataShapes {
     /// Where to write `Annotations`, `JPEGImages` and `ImageSets`. It must not exist or be empty.
+    #[arg(value_name = "DIR")]
     pub(super) folder: PathBuf,
     /// Scenes of the set `trainval`.
     #[arg(long, value_name = "N", default_value_t = 400)]
@@ -345,7 +366,9 @@ impl Command {
             }) => a.output.format,
             Self::Cache(a) => a.format(),
             Self::CheckDeterminism(a) => a.output.format,
-            Self::Graph(_) => Format::Human,
+            Self::Init(a) => a.output.format,
+            Self::Man(a) => a.output.format,
+            Self::Graph(_) | Self::Schema(_) | Self::Completions(_) | Self::Complete(_) => Format::Human,
         }
     }
 }

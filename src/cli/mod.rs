@@ -4,15 +4,20 @@ mod arguments;
 mod cache;
 mod check_determinism;
 mod columns;
+mod complete;
+mod completions;
 mod data;
 mod diff;
+mod examples;
 mod exec;
 mod explain;
 mod failure;
 mod get;
 mod graph;
+mod init;
 mod load;
 mod log;
+mod man;
 mod params;
 mod plan;
 mod progress;
@@ -20,6 +25,7 @@ mod report;
 mod results;
 mod run;
 mod runs;
+mod schema;
 mod score;
 mod show;
 mod stages;
@@ -59,6 +65,11 @@ pub fn main() -> ExitCode {
         Command::Data(arguments) => data::data(arguments),
         Command::Cache(arguments) => cache::cache(arguments),
         Command::CheckDeterminism(arguments) => check_determinism::check_determinism(arguments),
+        Command::Init(arguments) => init::init(arguments),
+        Command::Schema(arguments) => schema::schema(arguments),
+        Command::Completions(arguments) => completions::completions(arguments),
+        Command::Man(arguments) => man::man(arguments),
+        Command::Complete(arguments) => complete::complete(arguments),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -10,6 +10,7 @@ mod expand;
 mod graph;
 mod node;
 mod reference;
+mod schema;
 mod select;
 mod shapes;
 mod wiring;
@@ -19,6 +20,7 @@ pub use comparison::{ComparisonError, add_comparison};
 pub use draw::{Format, draw};
 pub use expand::{check, plan};
 pub use node::{Node, NodeId, NodeInput, Plan};
+pub use schema::schema;
 pub use select::{UnknownTarget, stage_in};
 
 #[cfg(test)]

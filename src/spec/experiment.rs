@@ -21,7 +21,7 @@ pub struct Experiment {
     pub overrides: Node,
 }
 
-const KEYS: [&str; 5] = ["name", "description", "pipelines", "seeds", "params"];
+pub(super) const KEYS: [&str; 5] = ["name", "description", "pipelines", "seeds", "params"];
 
 impl Experiment {
     /// What `LoadOptions::overrides` takes to load a member: the params, then the seed.

@@ -27,6 +27,7 @@ mod to_yaml;
 mod tree;
 
 pub use assignments::assignments;
+pub use check::{experiment_schema, param_schema, pipeline_schema};
 pub use diagnostic::{Diagnostic, Severity, sort_diagnostics};
 pub use documents::is_experiment;
 pub use emit::emit;

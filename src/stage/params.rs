@@ -6,7 +6,9 @@
 
 mod decode;
 mod describe;
+mod relax;
 mod schema;
 
 pub use decode::{ParamProblem, PathPart, decode};
 pub use describe::{Choice, ParamDoc, describe};
+pub use relax::relax;

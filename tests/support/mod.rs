@@ -1,5 +1,7 @@
 //! A folder in which the program is run as a user runs it.
 
+pub(crate) mod schema;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use fs_err as fs;
 
-use super::problem::{VocFault, VocProblem};
+use super::problem::{VocError, VocFault, VocProblem};
 
 /// The set that stands for every annotation file.
 pub(super) const ALL: &str = "all";
@@ -108,6 +108,21 @@ pub(super) fn annotated(root: &Path) -> Result<Vec<String>, VocProblem> {
         return Err(VocFault::SetEmpty.at(root, ANNOTATIONS));
     }
     Ok(ids)
+}
+
+/// The sets that each of the datasets in these folders has, sorted; sets of single classes left out when there are others.
+///
+/// # Errors
+/// When a folder is no dataset and holds none.
+pub fn common_sets(folders: &[PathBuf]) -> Result<Vec<String>, VocError> {
+    let roots = roots(folders).map_err(|problem| VocError {
+        problems: vec![problem],
+    })?;
+    let mut each = roots.iter().map(|root| sets(root));
+    let first = each.next().unwrap_or_default();
+    Ok(each.fold(first, |common, sets| {
+        common.into_iter().filter(|set| sets.contains(set)).collect()
+    }))
 }
 
 /// The sets a folder has, sorted; sets of single classes (`cat_train`) left out when there are others.

@@ -14,6 +14,7 @@ mod tests;
 mod write;
 
 pub use image_file::digest;
+pub use layout::common_sets;
 pub use problem::{VocError, VocFault, VocProblem};
 pub use read::{OnProblem, VocDataset, VocOptions, VocSource, read};
 pub use write::{VocWriteError, write_annotations};

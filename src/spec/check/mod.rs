@@ -6,14 +6,17 @@ mod names;
 mod profiles;
 mod references;
 mod rounds;
+mod schema;
 mod stages;
 
 use super::resolve::{Reading, Resolver};
 use super::{Diagnostic, Located, Node, Pipeline, Sources, Value};
 pub(super) use expect::{Fields, text, wrong};
 use expect::{text_list, whole};
+use names::RESERVED_PARAMS;
 pub(super) use names::check_name;
 pub(super) use profiles::check_profiles;
+pub use schema::{experiment_schema, param_schema, pipeline_schema};
 
 const DOCUMENT: [&str; 8] = [
     "name",
@@ -31,7 +34,7 @@ pub(super) fn take_params(document: &mut Node, diagnostics: &mut Vec<Diagnostic>
     let span = document.span;
     match document.remove("params") {
         Some(params) if matches!(params.value, Value::Mapping(_)) => {
-            for reserved in ["name", "round"] {
+            for reserved in RESERVED_PARAMS {
                 if let Some((key, _)) = params.entries().iter().find(|(key, _)| key.value == reserved) {
                     diagnostics.push(
                         Diagnostic::error(key.span, format!("no param can be called `{reserved}`"))

@@ -2,6 +2,9 @@
 
 use crate::spec::{Diagnostic, Located};
 
+/// `${name}` is the pipeline's name, `${round}` the number of the round.
+pub(super) const RESERVED_PARAMS: [&str; 2] = ["name", "round"];
+
 /// Says what is wrong with a name. Names become parts of node names, files and references, so they are plain.
 pub(in crate::spec) fn check_name(
     what: &str,

@@ -6,7 +6,7 @@ use super::rounds::{ROUNDS, UNTIL};
 use super::stages::stage_fields;
 use crate::spec::{Diagnostic, Node, Value};
 
-const PROFILE: [&str; 5] = ["description", "extends", "params", "stages", "rounds"];
+pub(super) const PROFILE: [&str; 5] = ["description", "extends", "params", "stages", "rounds"];
 
 /// Says what is wrong with the profiles of a document.
 pub(in crate::spec) fn check_profiles(document: &Node, diagnostics: &mut Vec<Diagnostic>) {

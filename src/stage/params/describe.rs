@@ -199,7 +199,7 @@ fn text_of(root: &Value, schema: &Value) -> String {
 }
 
 /// A default as a person would write it: an f32 is widened in the schema, and its digits after the seventh are noise.
-fn shortest(value: &Value) -> Value {
+pub(super) fn shortest(value: &Value) -> Value {
     match value.as_f64().filter(|_| value.is_f64()) {
         Some(real) if f64::from(real as f32) == real => {
             let short: f64 = (real as f32).to_string().parse().unwrap_or(real);

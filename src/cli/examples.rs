@@ -1,0 +1,89 @@
+//! Examples at the end of the help texts.
+
+pub(super) const RUN: &str = "\
+A second run takes everything from the store. After a change only what the change reaches runs again, and a run that was \
+stopped goes on where it was.
+
+Examples:
+  asm-pipe run pipelines/topk_v3.yaml                          results/topk_v3/index.html
+  asm-pipe run pipelines/topk_v3.yaml --profile quick          a first look
+  asm-pipe run pipelines/topk_v3.yaml -S merge.certain=0.7     with another param
+  asm-pipe run pipelines/topk_v3.yaml --target round-1.merge   as far as one stage
+  asm-pipe run experiments/strategies.yaml                     several strategies, compared";
+
+pub(super) const PLAN: &str = "\
+Examples:
+  asm-pipe plan pipelines/topk_v3.yaml                         what is cached, what runs and why
+  asm-pipe plan pipelines/topk_v3.yaml -S merge.certain=0.7    what a param reaches";
+
+pub(super) const GRAPH: &str = "\
+Examples:
+  asm-pipe graph pipelines/topk_v3.yaml
+  asm-pipe graph pipelines/topk_v3.yaml --format svg > topk_v3.svg";
+
+pub(super) const PARAMS: &str = "\
+What is printed is a pipeline again and runs the same.
+
+Examples:
+  asm-pipe params pipelines/topk_v3.yaml --profile bccd
+  asm-pipe params pipelines/topk_v3.yaml --format json | jq .topk_v3.merge";
+
+pub(super) const REPORT: &str = "\
+Examples:
+  asm-pipe report pipelines/topk_v3.yaml
+  asm-pipe report experiments/strategies.yaml --results ~/pages";
+
+pub(super) const STATUS: &str = "\
+Examples:
+  asm-pipe status           the newest run, stage by stage
+  asm-pipe runs             all runs";
+
+pub(super) const STAGES: &str = "\
+Examples:
+  asm-pipe stages
+  asm-pipe stages merge-sa";
+
+pub(super) const SCORE: &str = "\
+Example:
+  asm-pipe score --ground-truth instances.json --detections found.json --protocol voc07";
+
+pub(super) const EXEC: &str = "\
+Examples:
+  asm-pipe exec shapes --set images=20 --out drawn
+  asm-pipe exec split-pools --in dataset=drawn/dataset --set initial=5 --set validation=5 --out split";
+
+#[cfg(test)]
+mod tests {
+    use clap::{Command, CommandFactory};
+
+    use crate::cli::arguments::Arguments;
+
+    /// The command lines among the examples of a command: up to a shell's sign or the note beside it.
+    fn examples(command: &Command) -> Vec<String> {
+        let text = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+        let lines = text.lines().filter_map(|line| line.strip_prefix("  asm-pipe "));
+        let cut = |line: &str| {
+            let end = ["  ", " > ", " | ", " && "]
+                .iter()
+                .filter_map(|sign| line.find(sign))
+                .min();
+            format!("asm-pipe {}", &line[..end.unwrap_or(line.len())])
+        };
+        lines.map(cut).collect()
+    }
+
+    #[test]
+    fn every_example_is_taken_by_the_command_that_gives_it() {
+        let whole = Arguments::command();
+        let mut count = 0;
+        for command in whole.get_subcommands() {
+            for example in examples(command) {
+                let matches = whole.clone().try_get_matches_from(example.split_whitespace());
+                let matches = matches.unwrap_or_else(|error| panic!("{example}: {error}"));
+                assert_eq!(matches.subcommand_name(), Some(command.get_name()), "{example}");
+                count += 1;
+            }
+        }
+        assert!(count > 15, "the examples were not found");
+    }
+}
