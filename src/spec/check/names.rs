@@ -22,6 +22,21 @@ pub(in crate::spec) fn check_name(
     }
 }
 
+/// Says what is wrong with a pipeline's name. That of an experiment's member, as it is printed, is right too:
+/// `topk_v3-certain=0.7,take=40-seed-2`.
+pub(in crate::spec) fn check_pipeline_name(name: &Located<String>, diagnostics: &mut Vec<Diagnostic>) {
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "._-+,=".contains(letter);
+    let is_member = match name.value.split_once('=') {
+        Some((before, after)) => {
+            before.split('-').next().is_some_and(is_name) && format!("{before}{after}").chars().all(is_plain)
+        }
+        None => false,
+    };
+    if !is_member {
+        check_name("a pipeline's name", name, &[], diagnostics);
+    }
+}
+
 /// Small letters, digits, `_` and `-`, beginning with a letter.
 pub(super) fn is_name(name: &str) -> bool {
     name.starts_with(|first: char| first.is_ascii_lowercase())
