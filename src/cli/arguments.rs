@@ -146,7 +146,7 @@ pub(super) struct Graph {
     /// How to draw.
     #[arg(long, value_enum, default_value_t)]
     pub(super) format: GraphFormat,
-    /// Draw every round instead of one for all.
+    /// Draw every round and every member of an experiment instead of one for all.
     #[arg(long)]
     pub(super) expand: bool,
 }

@@ -16,7 +16,7 @@ mod wiring;
 pub use comparison::{ComparisonError, add_comparison};
 pub use draw::{Format, draw};
 pub use expand::{check, plan};
-pub use node::{Node, NodeId, NodeInput, Plan};
+pub use node::{Kin, Node, NodeId, NodeInput, Plan};
 pub use select::UnknownTarget;
 
 #[cfg(test)]
