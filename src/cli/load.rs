@@ -19,6 +19,23 @@ pub(super) struct Loaded {
 }
 
 impl Loaded {
+    /// Resolved params as YAML, by strategy: those of its first seed.
+    pub(super) fn params_by_strategy(&self) -> Vec<(String, String)> {
+        let mut seeds: BTreeMap<&str, usize> = BTreeMap::new();
+        for pipeline in &self.pipelines {
+            *seeds.entry(&pipeline.strategy).or_default() += 1;
+        }
+        // The first of a strategy takes its entry out; those after it find none.
+        let of_strategy = self.pipelines.iter().filter_map(|pipeline| {
+            let name = match seeds.remove(pipeline.strategy.as_str())? {
+                1 => pipeline.name.value.clone(),
+                many => format!("{}, the first of {many} seeds", pipeline.strategy),
+            };
+            Some((name, crate::spec::emit(&pipeline.params)))
+        });
+        of_strategy.collect()
+    }
+
     /// Resolved params as YAML, by pipeline.
     pub(super) fn params(&self) -> Vec<(String, String)> {
         self.pipelines
