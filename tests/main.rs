@@ -4,6 +4,7 @@
 
 mod architecture;
 mod commands;
+mod experiments;
 mod faulty_data;
 mod main_job;
 mod spec;
