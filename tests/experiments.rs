@@ -22,9 +22,8 @@ stages:
   charts: {uses: charts, in: {rounds: tables.rounds}}
 rounds:
   max: \"${rounds}\"
-  carry: {pool: [split.pool, batch.pool]}
   stages:
-    batch: {uses: draw-batch, in: {pool: carry.pool, dataset: source.dataset}, with: {take: \"${take}\", seed: \"${seed}\"}}
+    batch: {uses: draw-batch, in: {pool: split.pool, dataset: source.dataset}, with: {take: \"${take}\"}}
     evaluate:
       uses: measure
       in: {dataset: batch.batch}
