@@ -131,7 +131,7 @@ type Members<'a> = Vec<(&'a str, Vec<RoundRow>)>;
 /// The places of each pipeline's nodes, in the order of the pipelines.
 fn nodes_of(plan: &Plan) -> Vec<(&str, Vec<usize>)> {
     let mut places: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-    for (place, node) in plan.nodes.iter().enumerate() {
+    for (place, node) in plan.nodes.iter().enumerate().filter(|(_, node)| !node.compares()) {
         for pipeline in &node.pipelines {
             places.entry(pipeline).or_default().push(place);
         }
@@ -163,12 +163,13 @@ fn terminal_summary(rows: &[RoundRow]) -> String {
 struct Part<'a> {
     nodes: Vec<(&'a Node, &'a Record)>,
     rounds: &'a Output,
-    charts: &'a Output,
+    /// None of a pipeline without such a stage.
+    charts: Option<&'a Output>,
     title: Option<&'a str>,
 }
 
 impl<'a> Part<'a> {
-    /// A pipeline's stages, by their places; none if it has no tables and charts, or they are not made.
+    /// A pipeline's stages, by their places; none if it has no tables, or they or its charts are not made.
     fn of(loaded: &'a Loaded, records: &[Option<&'a Record>], places: &[usize]) -> Option<Self> {
         let nodes = places.iter().map(|&place| (&loaded.plan.nodes[place], records[place]));
         let nodes: Vec<_> = nodes.filter_map(|(node, record)| Some((node, record?))).collect();
@@ -176,7 +177,11 @@ impl<'a> Part<'a> {
             let (_, record) = nodes.iter().find(|(node, _)| node.kind == kind)?;
             record.outputs.get(name)
         };
-        let (rounds, charts) = (output("tables", "rounds")?, output("charts", "charts")?);
+        let (rounds, charts) = (output("tables", "rounds")?, output("charts", "charts"));
+        let has_charts = places.iter().any(|&place| loaded.plan.nodes[place].kind == "charts");
+        if has_charts && charts.is_none() {
+            return None;
+        }
         Some(Self {
             rounds,
             charts,
@@ -201,7 +206,7 @@ impl<'a> Part<'a> {
         let place = loaded.plan.nodes.iter().position(|node| node.name == compare.name)?;
         let reads = |node: &&&Node| node.inputs.values().flatten().any(|input| input.node.0 == place);
         let (_, charts) = nodes.iter().find(|(node, _)| node.kind == "charts" && reads(&node))?;
-        let (rounds, charts) = (rounds.outputs.get("rounds")?, charts.outputs.get("charts")?);
+        let (rounds, charts) = (rounds.outputs.get("rounds")?, Some(charts.outputs.get("charts")?));
         Some(Self {
             rounds,
             charts,
@@ -243,8 +248,13 @@ impl<'a> Part<'a> {
         table.write_csv(&folder.join("rounds.csv"))?;
         table.write_parquet(&folder.join("rounds.parquet"))?;
         SummaryRow::to_table(&summary)?.write_csv(&folder.join("summary.csv"))?;
-        store.export(self.charts, &folder.join("charts"))?;
-        let figures = figures(&folder.join("charts"))?;
+        let figures = match self.charts {
+            Some(charts) => {
+                store.export(charts, &folder.join("charts"))?;
+                figures(&folder.join("charts"))?
+            }
+            None => Vec::new(),
+        };
         let html = self.page(loaded, name, rows, &summary, figures).html();
         let html = html.map_err(|e| Failure::environment(format!("could not write the page: {e}")))?;
         write_atomically(&page, |writer| writer.write_all(html.as_bytes()))?;
@@ -276,7 +286,7 @@ impl<'a> Part<'a> {
         let parts = (
             env!("CARGO_PKG_VERSION"),
             &self.rounds.digest,
-            &self.charts.digest,
+            self.charts.map(|charts| charts.digest),
             seconds,
             params,
             rows.len(),

@@ -49,6 +49,13 @@ pub struct Node {
 }
 
 impl Node {
+    /// Whether it is of no pipeline, but compares them.
+    #[must_use]
+    pub fn compares(&self) -> bool {
+        // No stage of a pipeline has a dot in its name.
+        self.stage.starts_with("comparison.")
+    }
+
     /// The nodes that must be done before this one: those of its inputs and its guard. The same one may come twice.
     pub fn needs(&self) -> impl Iterator<Item = NodeId> + '_ {
         let inputs = self.inputs.values().flatten().map(|input| input.node);
