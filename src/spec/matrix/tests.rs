@@ -178,15 +178,10 @@ include: {take: 80}
 }
 
 type Part = BTreeMap<String, i64>;
+type Axes = BTreeMap<String, BTreeSet<i64>>;
 
 /// Values by param; exclusions, each a value's place by param; inclusions. Values are below 9, included params are new.
-fn matrices() -> impl Strategy<
-    Value = (
-        BTreeMap<String, BTreeSet<i64>>,
-        Vec<Vec<(usize, usize)>>,
-        BTreeSet<Part>,
-    ),
-> {
+fn matrices() -> impl Strategy<Value = (Axes, Vec<Vec<(usize, usize)>>, BTreeSet<Part>)> {
     let name = || proptest::sample::select(vec!["a", "b.c", "b.d", "take", "e.f.c"]).prop_map(str::to_owned);
     let axes = prop::collection::btree_map(name(), prop::collection::btree_set(0..9_i64, 1..4), 1..4);
     let excluded = prop::collection::vec(prop::collection::vec((0..4_usize, 0..4_usize), 1..4), 0..4);
