@@ -247,46 +247,180 @@ fn a_byte_order_mark_and_windows_line_ends_change_nothing() {
     "##);
 }
 
+/// Loads the members of `x.yaml`, beside which lie `topk.yaml` and `v1.yaml`.
+fn members(experiment: &str, options: &LoadOptions) -> spec::Members {
+    let texts = [
+        ("x.yaml", experiment),
+        (
+            "topk.yaml",
+            "matrix: {take: [3, 4]}
+profiles: {quick: {params: {rounds: 1}}, slow: {params: {rounds: 9}}}
+params: {seed: 0, take: 2, rounds: 5, merge: {certain: 0.8, judge_iou: 0.5}, select: {}}
+stages: {a: {uses: x, with: {name: \"${name}\", matrix: \"${matrix}\", seed: \"${seed}\"}}}
+",
+        ),
+        ("v1.yaml", "extends: topk.yaml\nname: v1\n"),
+    ];
+    let read = |path: &Path| {
+        let found = texts.iter().find(|(name, _)| Path::new(name) == path);
+        found
+            .map(|(_, text)| (*text).to_owned())
+            .ok_or_else(|| "no such file".to_owned())
+    };
+    spec::load_members(Path::new("x.yaml"), options, &read)
+}
+
+/// What is wrong with an experiment, each mistake once.
+fn mistakes(experiment: &str, options: &LoadOptions) -> String {
+    let mut drawn: Vec<String> = Vec::new();
+    for (diagnostics, sources) in members(experiment, options).members.into_iter().filter_map(Result::err) {
+        for diagnostic in diagnostics {
+            let text = spec::render(&sources, &[diagnostic], false);
+            if !drawn.contains(&text) {
+                drawn.push(text);
+            }
+        }
+    }
+    drawn.join("\n")
+}
+
+/// Each member's name, strategy and `with` of its stage.
+fn loaded(experiment: &str, options: &LoadOptions) -> Vec<(String, String, serde_json::Value)> {
+    let members = members(experiment, options).members;
+    let member = |loaded: spec::Loaded| {
+        let (pipeline, _) = loaded.unwrap_or_else(|(said, sources)| panic!("{}", spec::render(&sources, &said, false)));
+        let mut params = pipeline.params_json();
+        params["with"] = pipeline.stages[0].with.to_json();
+        (pipeline.name.value, pipeline.strategy, params)
+    };
+    members.into_iter().map(member).collect()
+}
+
+fn names(experiment: &str, options: &LoadOptions) -> Vec<String> {
+    loaded(experiment, options).into_iter().map(|(name, ..)| name).collect()
+}
+
+fn overridden(text: &str) -> LoadOptions {
+    LoadOptions {
+        overrides: vec![text.to_owned()],
+        ..LoadOptions::default()
+    }
+}
+
 #[test]
-fn an_experiment_lists_pipelines_and_seeds() {
-    let text =
-        "pipelines: [../pipelines/v1.yaml, topk.yaml]\nseeds: [1, 2]\nparams: {merge: {certain: 0.7}, root: 'a: b'}\n";
-    let read = |_: &Path| Ok(text.to_owned());
-    let (experiment, _) = spec::load_experiment(Path::new("experiments/x.yaml"), &read).unwrap();
-    assert_eq!(experiment.name.value, "x");
-    let paths: Vec<&Path> = experiment.pipelines.iter().map(|path| path.value.as_path()).collect();
+fn an_experiment_is_every_pipeline_with_every_combination_and_every_seed() {
+    let text = "pipelines: [topk.yaml, v1.yaml]\nseeds: [1, 2]\nmatrix: {merge.certain: [0.7, 0.9]}\n";
+    let members = loaded(text, &LoadOptions::default());
+    let names: Vec<&str> = members.iter().map(|(name, ..)| name.as_str()).collect();
     assert_eq!(
-        paths,
+        names,
         [
-            Path::new("experiments/../pipelines/v1.yaml"),
-            Path::new("experiments/topk.yaml")
+            "topk-certain=0.7-seed-1",
+            "topk-certain=0.7-seed-2",
+            "topk-certain=0.9-seed-1",
+            "topk-certain=0.9-seed-2",
+            "v1-certain=0.7-seed-1",
+            "v1-certain=0.7-seed-2",
+            "v1-certain=0.9-seed-1",
+            "v1-certain=0.9-seed-2",
         ]
     );
+    let (_, strategy, params) = &members[3];
+    assert_eq!(strategy, "topk-certain=0.9");
     assert_eq!(
-        experiment.overrides_for(Some(2)),
-        ["merge={certain: 0.7}", "root=\"a: b\"", "seed=2"]
+        params["with"],
+        serde_json::json!({"name": "topk-certain=0.9", "matrix": {"merge.certain": 0.9}, "seed": 2})
+    );
+    assert_eq!(params["take"], 2, "the pipeline's own matrix gives way");
+}
+
+#[test]
+fn a_matrix_in_a_pipeline_is_the_experiment_of_this_one_and_is_not_inherited() {
+    let own = names(
+        "extends: topk.yaml\nmatrix: {seed: [5, 6], take: [3, 4]}\n",
+        &LoadOptions::default(),
+    );
+    assert_eq!(
+        own,
+        [
+            "x-take=3-seed-5",
+            "x-take=4-seed-5",
+            "x-take=3-seed-6",
+            "x-take=4-seed-6"
+        ]
+    );
+    let listed = names("pipelines: [topk.yaml, v1.yaml]\n", &LoadOptions::default());
+    assert_eq!(listed, ["topk-take=3", "topk-take=4", "v1"]);
+}
+
+#[test]
+fn params_then_overrides_then_matrix_then_the_command_line() {
+    let text = "pipelines: [topk.yaml, v1.yaml]
+profile: quick
+params: {take: 10, merge: {certain: 0.1}, select: {preset: late}}
+overrides: {v1: {take: 20, select: {certain: 0.4}}}
+matrix: {merge.judge_iou: [0.6, 0.7]}
+";
+    let members = loaded(text, &overridden("merge.certain=0.2"));
+    let (_, _, topk) = &members[0];
+    let (_, _, v1) = &members[3];
+    assert_eq!((&topk["take"], &topk["rounds"]), (&10.into(), &1.into()));
+    assert_eq!(v1["take"], 20);
+    assert_eq!(v1["select"], serde_json::json!({"preset": "late", "certain": 0.4}));
+    assert_eq!(v1["merge"], serde_json::json!({"certain": 0.2, "judge_iou": 0.7}));
+    let slow = loaded(text, &with_profile("slow"));
+    assert_eq!(
+        slow[0].2["rounds"], 9,
+        "the command line's profile replaces that of the experiment"
     );
 }
 
 #[test]
+fn what_the_command_line_sets_does_not_vary() {
+    let text = "pipelines: [v1.yaml]\nseeds: [1, 2]\nmatrix: {merge.certain: [0.7, 0.9], take: [3, 4]}\n";
+    assert_eq!(names(text, &overridden("seed=7")).len(), 4);
+    assert_eq!(
+        names(text, &overridden("merge={certain: 0.5}")),
+        [
+            "v1-take=3-seed-1",
+            "v1-take=3-seed-2",
+            "v1-take=4-seed-1",
+            "v1-take=4-seed-2"
+        ]
+    );
+    let members = loaded("pipelines: [v1.yaml]\nseeds: [1, 2]\n", &overridden("seed=7"));
+    assert_eq!((members.len(), members[0].0.as_str()), (1, "v1"));
+    assert_eq!(members[0].2["seed"], 7);
+}
+
+#[test]
+fn a_member_reads_the_same_after_it_was_printed() {
+    let text = "pipelines: [v1.yaml]\nseeds: [1, 2]\nmatrix: {merge.certain: [0.7, 0.9]}\n";
+    for loaded in members(text, &LoadOptions::default()).members {
+        let (pipeline, _) = loaded.unwrap();
+        let (again, _) = spec::load_text(&pipeline.to_yaml(), &LoadOptions::default()).unwrap();
+        assert_eq!(again.name.value, pipeline.name.value);
+        assert_eq!(again.stages[0].with.to_json(), pipeline.stages[0].with.to_json());
+    }
+}
+
+#[test]
 fn the_mistakes_of_an_experiment_are_all_reported() {
-    let text = "pipelines: [a.yaml, a.yaml, 3]\nseed: [1]\nseeds: [1, x, 1]\nparams: 3\n";
-    let read = |_: &Path| Ok(text.to_owned());
-    let (diagnostics, sources) = spec::load_experiment(Path::new("x.yaml"), &read).unwrap_err();
-    insta::assert_snapshot!(spec::render(&sources, &diagnostics, false), @r##"
+    let text = "pipelines: [topk.yaml, topk.yaml, 3]\nseed: [1]\nseeds: [1, x, 1]\nparams: 3\noverrides: {topk: 3}\nmatrix: {seed: [1], take: 3}\n";
+    insta::assert_snapshot!(mistakes(text, &LoadOptions::default()), @r##"
     error: the pipeline is listed twice
-     --> x.yaml:1:21
+     --> x.yaml:1:24
       |
-    1 | pipelines: [a.yaml, a.yaml, 3]
-      |             ------  ^^^^^^ again here
+    1 | pipelines: [topk.yaml, topk.yaml, 3]
+      |             ---------  ^^^^^^^^^ again here
       |             |
       |             first here
 
     error: `pipelines` must be text, found the number `3`
-     --> x.yaml:1:29
+     --> x.yaml:1:35
       |
-    1 | pipelines: [a.yaml, a.yaml, 3]
-      |                             ^
+    1 | pipelines: [topk.yaml, topk.yaml, 3]
+      |                                   ^
 
     error: unknown key `seed` in the experiment
      --> x.yaml:2:1
@@ -294,7 +428,7 @@ fn the_mistakes_of_an_experiment_are_all_reported() {
     2 | seed: [1]
       | ^^^^
       |
-      = note: the keys are `name`, `description`, `pipelines`, `seeds`, `params`
+      = note: the keys are `name`, `description`, `pipelines`, `seeds`, `matrix`, `profile`, `params`, `overrides`
       = help: did you mean `seeds`?
 
     error: `seeds` must be a list of whole numbers, found the text "x"
@@ -311,11 +445,91 @@ fn the_mistakes_of_an_experiment_are_all_reported() {
       |         |
       |         first here
 
-    error: `params` must be a mapping, found the number `3`
+    error: `params` must be a mapping of params, found the number `3`
      --> x.yaml:4:9
       |
     4 | params: 3
       |         ^
+
+    error: `topk` must be a mapping of params, found the number `3`
+     --> x.yaml:5:19
+      |
+    5 | overrides: {topk: 3}
+      |                   ^
+
+    error: `take` must be a list of values, found the number `3`
+     --> x.yaml:6:27
+      |
+    6 | matrix: {seed: [1], take: 3}
+      |                           ^
+    "##);
+}
+
+#[test]
+fn what_an_experiment_gives_to_a_pipeline_is_wrong_where_it_stands() {
+    let text = "pipelines: [topk.yaml, v1.yaml]
+seeds: [1]
+profile: quik
+params: {tkae: 3}
+overrides: {v2: {take: 3}, v1: {take: {a: 1}, merge.sure: 2}}
+matrix:
+  merge.certian: [0.7, 0.8]
+  include: [{take: 3}]
+";
+    insta::assert_snapshot!(mistakes(text, &overridden("tak=3")), @r##"
+    error: the experiment has no pipeline `v2`
+     --> x.yaml:5:13
+      |
+    5 | overrides: {v2: {take: 3}, v1: {take: {a: 1}, merge.sure: 2}}
+      |             ^^
+      |
+      = note: its pipelines are `topk`, `v1`
+      = help: did you mean `v1`?
+
+    error: there is no profile `quik`
+     --> x.yaml:3:10
+      |
+    3 | profile: quik
+      |          ^^^^
+      |
+      = note: the profiles are `quick`, `slow`
+      = help: did you mean `quick`?
+
+    error: there is no param `tkae`
+     --> x.yaml:4:10
+      |
+    4 | params: {tkae: 3}
+      |          ^^^^
+      |
+      = note: known here: `seed`, `take`, `rounds`, `merge`, `select`
+      = help: did you mean `take`?
+
+    error: there is no param `merge.certian`
+     --> x.yaml:7:9
+      |
+    7 |   merge.certian: [0.7, 0.8]
+      |         ^^^^^^^
+      |
+      = note: `merge` has `certain`, `judge_iou`
+      = help: did you mean `merge.certain`?
+
+    error: there is no param `tak`
+     --> -S:1:1
+      |
+    1 | tak=3
+      | ^^^
+      |
+      = note: the params are `seed`, `take`, `rounds`, `merge`, `select`
+      = help: did you mean `take`?
+
+    error: there is no param `merge.sure`
+     --> x.yaml:5:47
+      |
+    5 | overrides: {v2: {take: 3}, v1: {take: {a: 1}, merge.sure: 2}}
+      |                                               ^^^^^^^^^^
+      |
+      = note: known here: `seed`, `take`, `rounds`, `merge`, `select`
+      = help: did you mean `merge`?
     "##);
 }
 

@@ -92,7 +92,7 @@ pub(super) enum Command {
 /// Which pipelines, and how they are changed.
 #[derive(Clone, Debug, Args)]
 pub(super) struct PipelineArguments {
-    /// Pipeline files, or one experiment file that names some.
+    /// Pipeline files, or one experiment file that names some. With `seeds:` or `matrix:` each stands for several members.
     #[arg(required = true, value_name = "FILE")]
     pub(super) pipelines: Vec<PathBuf>,
     /// Set a param: `-S merge.certain=0.7`. The value is read as YAML. Repeat for more.
@@ -109,7 +109,8 @@ pub(super) struct PipelineArguments {
 /// Which part of the plan.
 #[derive(Debug, Args)]
 pub(super) struct TargetArguments {
-    /// Only this stage and what it needs: `initial`, `round-2.merge`, or `merge` for all rounds. Repeat for more.
+    /// Only this stage and what it needs: `initial`, `round-2.merge`, or `merge` for all rounds; of several pipelines
+    /// `topk_v3/merge`, which means all members of an experiment that are of this file. Repeat for more.
     #[arg(long, value_name = "STAGE")]
     pub(super) target: Vec<String>,
 }
@@ -195,7 +196,7 @@ pub(super) struct Graph {
     /// How to draw.
     #[arg(long, value_enum, default_value_t)]
     pub(super) format: GraphFormat,
-    /// Draw every round instead of one for all.
+    /// Draw every round and every member of an experiment instead of one for all.
     #[arg(long)]
     pub(super) expand: bool,
 }

@@ -1,13 +1,13 @@
 //! From the files on the command line to a plan, with every mistake told at once.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::arguments::PipelineArguments;
 use super::failure::{Failure, FailureKind};
 use super::terminal;
-use crate::plan::{Plan, UnknownTarget, add_comparison, plan};
-use crate::spec::{Diagnostic, LoadOptions, Pipeline, Sources, is_experiment, load_experiment, parse, render};
+use crate::plan::{Plan, UnknownTarget, add_comparison, check, plan};
+use crate::spec::{Diagnostic, LoadOptions, Pipeline, Sources, load_members, render};
 use crate::stage::Registry;
 
 /// Pipelines and the plan of them.
@@ -19,6 +19,23 @@ pub(super) struct Loaded {
 }
 
 impl Loaded {
+    /// Resolved params as YAML, by strategy: those of its first seed.
+    pub(super) fn params_by_strategy(&self) -> Vec<(String, String)> {
+        let mut seeds: BTreeMap<&str, usize> = BTreeMap::new();
+        for pipeline in &self.pipelines {
+            *seeds.entry(&pipeline.strategy).or_default() += 1;
+        }
+        // The first of a strategy takes its entry out; those after it find none.
+        let of_strategy = self.pipelines.iter().filter_map(|pipeline| {
+            let name = match seeds.remove(pipeline.strategy.as_str())? {
+                1 => pipeline.name.value.clone(),
+                many => format!("{}, the first of {many} seeds", pipeline.strategy),
+            };
+            Some((name, crate::spec::emit(&pipeline.params)))
+        });
+        of_strategy.collect()
+    }
+
     /// Resolved params as YAML, by pipeline.
     pub(super) fn params(&self) -> Vec<(String, String)> {
         self.pipelines
@@ -28,18 +45,9 @@ impl Loaded {
     }
 }
 
-/// One pipeline to load: its file, what is set, and the seed of an experiment.
-struct Member {
-    path: PathBuf,
-    options: LoadOptions,
-    seed: Option<i64>,
-}
-
 /// Loads and plans, with the comparison's stages when there are several pipelines.
 pub(super) fn load(arguments: &PipelineArguments, targets: &[String], registry: &Registry) -> Result<Loaded, Failure> {
-    let (name, pipelines) = load_checked(arguments, |pipeline| {
-        plan(std::slice::from_ref(pipeline), registry).err()
-    })?;
+    let (name, pipelines) = load_checked(arguments, |pipeline| check(pipeline, registry))?;
     let mut whole = plan(&pipelines, registry).map_err(|diagnostics| {
         Failure::invalid(
             diagnostics
@@ -84,102 +92,56 @@ pub(super) fn unknown_stages(option: &str, unknown: &[UnknownTarget]) -> Failure
 
 /// Loads pipelines without planning them.
 pub(super) fn load_pipelines(arguments: &PipelineArguments) -> Result<Vec<Pipeline>, Failure> {
-    load_checked(arguments, |_| None).map(|(_, pipelines)| pipelines)
+    load_checked(arguments, |_| Vec::new()).map(|(_, pipelines)| pipelines)
 }
 
 fn load_checked(
     arguments: &PipelineArguments,
-    check: impl Fn(&Pipeline) -> Option<Vec<Diagnostic>>,
+    check: impl Fn(&Pipeline) -> Vec<Diagnostic>,
 ) -> Result<(String, Vec<Pipeline>), Failure> {
-    let mut mistakes = Mistakes::default();
-    let (name, members) = members(arguments, &mut mistakes);
-    let seeds = members
-        .iter()
-        .filter_map(|member| member.seed)
-        .collect::<BTreeSet<_>>()
-        .len();
-    let mut pipelines: Vec<Pipeline> = Vec::new();
-    for member in &members {
-        match crate::spec::load(&member.path, &member.options, &read) {
-            Ok((mut pipeline, sources)) => {
-                mistakes.add(&sources, check(&pipeline).unwrap_or_default());
-                if let (Some(seed), true) = (member.seed, seeds > 1) {
-                    pipeline.name.value = format!("{}-seed-{seed}", pipeline.name.value);
-                }
-                if pipelines.iter().any(|other| other.name.value == pipeline.name.value) {
-                    let message = format!("two pipelines are called `{}`", pipeline.name.value);
-                    mistakes.add(&sources, vec![Diagnostic::error(pipeline.name.span, message)]);
-                }
-                pipelines.push(pipeline);
-            }
-            Err((diagnostics, sources)) => mistakes.add(&sources, diagnostics),
-        }
-    }
-    mistakes.verdict()?;
-    let name = name.unwrap_or_else(|| match &pipelines[..] {
-        [only] => only.name.value.clone(),
-        _ => "comparison".to_owned(),
-    });
-    Ok((name, pipelines))
-}
-
-/// The pipelines of the command line; an experiment file stands for those that it names.
-fn members(arguments: &PipelineArguments, mistakes: &mut Mistakes) -> (Option<String>, Vec<Member>) {
-    let mut members = Vec::new();
-    let mut name = None;
-    let base = LoadOptions {
+    let options = LoadOptions {
         profile: arguments.profile.clone(),
         params_files: arguments.params.clone(),
         overrides: arguments.set.clone(),
     };
+    let mut mistakes = Mistakes::default();
+    let mut name = None;
+    let mut pipelines: Vec<Pipeline> = Vec::new();
+    let mut names = BTreeSet::new();
     for path in &arguments.pipelines {
-        if !names_pipelines(path) {
-            members.push(Member {
-                path: path.clone(),
-                options: base.clone(),
-                seed: None,
-            });
-            continue;
-        }
-        match load_experiment(path, &read) {
-            Err((diagnostics, sources)) => mistakes.add(&sources, diagnostics),
-            Ok((experiment, _)) => {
-                name.get_or_insert(experiment.name.value.clone());
-                let seeds: Vec<Option<i64>> = match &experiment.seeds[..] {
-                    [] => vec![None],
-                    seeds => seeds.iter().map(|seed| Some(seed.value)).collect(),
-                };
-                for pipeline in &experiment.pipelines {
-                    for &seed in &seeds {
-                        // What stands on the command line comes last, so that it wins.
-                        let overrides = experiment
-                            .overrides_for(seed)
-                            .into_iter()
-                            .chain(arguments.set.clone())
-                            .collect();
-                        let options = LoadOptions {
-                            overrides,
-                            ..base.clone()
-                        };
-                        members.push(Member {
-                            path: pipeline.value.clone(),
-                            options,
-                            seed,
-                        });
+        let found = load_members(path, &options, &read);
+        name = name.or(found.name);
+        for member in found.members {
+            match member {
+                Ok((pipeline, sources)) => {
+                    mistakes.add(&sources, check(&pipeline));
+                    if !names.insert(pipeline.name.value.clone()) {
+                        let message = format!("two pipelines are called `{}`", pipeline.name.value);
+                        mistakes.add(&sources, vec![Diagnostic::error(pipeline.name.span, message)]);
                     }
+                    pipelines.push(pipeline);
                 }
+                Err((diagnostics, sources)) => mistakes.add(&sources, diagnostics),
             }
         }
     }
-    (name, members)
+    let name = name.unwrap_or_else(|| name_of_all(&pipelines));
+    if pipelines.len() > 1 && names.contains(&name) {
+        let message = format!("the experiment and one of its pipelines are called `{name}`");
+        let clash = Diagnostic::error(None, message).help("give one of them another `name:`");
+        mistakes.add(&Sources::default(), vec![clash]);
+    }
+    mistakes.verdict()?;
+    Ok((name, pipelines))
 }
 
-/// Whether a file is an experiment. One that cannot be read or parsed is left to the loader, which says why.
-fn names_pipelines(path: &Path) -> bool {
-    let Ok(text) = read(path) else { return false };
-    let mut sources = Sources::default();
-    let file = sources.add(path.display().to_string(), text);
-    parse(&sources, file).0.is_some_and(|node| is_experiment(&node))
+/// The name of several pipelines without an experiment: that of their file, if they are of one.
+fn name_of_all(pipelines: &[Pipeline]) -> String {
+    match pipelines {
+        [only] => only.name.value.clone(),
+        [first, others @ ..] if others.iter().all(|other| other.family == first.family) => first.family.clone(),
+        _ => "comparison".to_owned(),
+    }
 }
 
 fn read(path: &Path) -> Result<String, String> {

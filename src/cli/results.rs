@@ -12,7 +12,7 @@ use super::failure::Failure;
 use super::load::Loaded;
 use super::progress::duration;
 use super::workspace::Workspace;
-use crate::plan::{Format, Node, draw};
+use crate::plan::{Format, Node, Plan, draw};
 use crate::report::page::{Bar, Figure, Grid, Page};
 use crate::report::{RoundRow, SummaryRow, summarise};
 use crate::run::{Forecast, Summary, forecast};
@@ -34,6 +34,11 @@ struct Stamp {
 }
 
 const STAMP: &str = ".written.json";
+/// With more pipelines than this, only their comparison has a page; theirs are tables in a folder beside it.
+const MOST_PAGES: usize = 12;
+const MEMBERS: &str = "members";
+/// How many stages the page tells the time of.
+const MOST_TIMES: usize = 100;
 const TERMINAL_HEADS: [&str; 11] = [
     "strategy",
     "seed",
@@ -47,8 +52,20 @@ const TERMINAL_HEADS: [&str; 11] = [
     "unlabelled",
     "seconds",
 ];
+/// Of a comparison the terminal shows the strategies, not every round of every member.
+const TERMINAL_SUMMARY: [&str; 9] = [
+    "strategy",
+    "seeds",
+    "rounds",
+    "initial AP50",
+    "final AP50",
+    "± over seeds",
+    "final AP",
+    "human boxes",
+    "annotation hours",
+];
 
-/// Writes the results of a run, a folder for each pipeline and one for their comparison.
+/// Writes the results of a run: a folder for each pipeline and one for their comparison; of many pipelines only that.
 pub(super) fn write(loaded: &Loaded, summary: &Summary, store: &Store, folder: &Path) -> Result<Vec<Written>, Failure> {
     let records: Vec<Option<&Record>> = summary.nodes.iter().map(|node| node.record.as_ref()).collect();
     write_from(loaded, &records, store, folder)
@@ -81,46 +98,90 @@ fn write_from(
     folder: &Path,
 ) -> Result<Vec<Written>, Failure> {
     let mut written = Vec::new();
-    let mut all_rows = Some(Vec::new());
-    for pipeline in &loaded.plan.pipelines {
-        let wants = |node: &&Node| node.pipelines.contains(pipeline);
-        let Some(part) = Part::of(loaded, records, &wants) else {
-            all_rows = None;
+    let mut members: Members = Vec::new();
+    let pipelines = &loaded.plan.pipelines;
+    let has_pages = pipelines.len() <= MOST_PAGES;
+    for (pipeline, nodes) in nodes_of(&loaded.plan) {
+        let Some(part) = Part::of(loaded, records, &nodes) else {
             continue;
         };
         let rows = part.rows(store)?;
-        if let Some(all) = &mut all_rows {
-            all.extend(rows.clone());
+        if has_pages {
+            written.push(part.write(loaded, pipeline, &rows, &[], (store, folder))?);
         }
-        written.push(part.write(loaded, pipeline, &rows, store, folder)?);
+        members.push((pipeline, rows));
     }
-    if let (true, Some(rows)) = (loaded.plan.pipelines.len() > 1, all_rows) {
-        let wants = |node: &&Node| node.pipelines.is_empty() || node.pipelines.len() == loaded.plan.pipelines.len();
-        if let Some(part) = Part::comparison(loaded, records, &wants) {
-            written.push(part.write(loaded, &loaded.name, &rows, store, folder)?);
-        }
+    if let Some(part) = Part::comparison(loaded, records, members.len()) {
+        let rows: Vec<RoundRow> = members.iter().flat_map(|(_, rows)| rows.clone()).collect();
+        let apart: &[_] = if has_pages { &[] } else { &members };
+        written.push(part.write(loaded, &loaded.name, &rows, apart, (store, folder))?);
+    } else if !has_pages && !members.is_empty() {
+        let page = folder.join(&loaded.name).join(MEMBERS);
+        write_members(&page, &members)?;
+        let rows: Vec<RoundRow> = members.into_iter().flat_map(|(_, rows)| rows).collect();
+        let table = terminal_summary(&rows);
+        written.push(Written { page, table });
     }
     Ok(written)
+}
+
+/// Pipelines and their rows.
+type Members<'a> = Vec<(&'a str, Vec<RoundRow>)>;
+
+/// The places of each pipeline's nodes, in the order of the pipelines.
+fn nodes_of(plan: &Plan) -> Vec<(&str, Vec<usize>)> {
+    let mut places: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    for (place, node) in plan.nodes.iter().enumerate().filter(|(_, node)| !node.compares()) {
+        for pipeline in &node.pipelines {
+            places.entry(pipeline).or_default().push(place);
+        }
+    }
+    let own = |pipeline: &String| places.get(pipeline.as_str()).cloned().unwrap_or_default();
+    plan.pipelines
+        .iter()
+        .map(|pipeline| (pipeline.as_str(), own(pipeline)))
+        .collect()
+}
+
+/// Writes the rows of each member as a table of its own, and removes those of members that there are no more.
+fn write_members(folder: &Path, members: &[(&str, Vec<RoundRow>)]) -> Result<(), Failure> {
+    if folder.exists() {
+        fs_err::remove_dir_all(folder)?;
+    }
+    fs_err::create_dir_all(folder)?;
+    for (name, rows) in members {
+        RoundRow::to_table(rows)?.write_csv(&folder.join(format!("{name}.csv")))?;
+    }
+    Ok(())
+}
+
+fn terminal_summary(rows: &[RoundRow]) -> String {
+    Grid::of_summary(&summarise(rows)).columns(&TERMINAL_SUMMARY).text()
 }
 
 /// The stages of one page.
 struct Part<'a> {
     nodes: Vec<(&'a Node, &'a Record)>,
     rounds: &'a Output,
-    charts: &'a Output,
+    /// None of a pipeline without such a stage.
+    charts: Option<&'a Output>,
     title: Option<&'a str>,
 }
 
 impl<'a> Part<'a> {
-    /// A pipeline's stages; none if it has no tables and charts, or they are not made.
-    fn of(loaded: &'a Loaded, records: &[Option<&'a Record>], wants: &dyn Fn(&&Node) -> bool) -> Option<Self> {
-        let nodes = loaded.plan.nodes.iter().zip(records).filter(|(node, _)| wants(node));
-        let nodes: Vec<_> = nodes.filter_map(|(node, record)| Some((node, (*record)?))).collect();
+    /// A pipeline's stages, by their places; none if it has no tables, or they or its charts are not made.
+    fn of(loaded: &'a Loaded, records: &[Option<&'a Record>], places: &[usize]) -> Option<Self> {
+        let nodes = places.iter().map(|&place| (&loaded.plan.nodes[place], records[place]));
+        let nodes: Vec<_> = nodes.filter_map(|(node, record)| Some((node, record?))).collect();
         let output = |kind: &str, name: &str| {
             let (_, record) = nodes.iter().find(|(node, _)| node.kind == kind)?;
             record.outputs.get(name)
         };
-        let (rounds, charts) = (output("tables", "rounds")?, output("charts", "charts")?);
+        let (rounds, charts) = (output("tables", "rounds")?, output("charts", "charts"));
+        let has_charts = places.iter().any(|&place| loaded.plan.nodes[place].kind == "charts");
+        if has_charts && charts.is_none() {
+            return None;
+        }
         Some(Self {
             rounds,
             charts,
@@ -129,8 +190,8 @@ impl<'a> Part<'a> {
         })
     }
 
-    /// The comparison's own stages, with all others for their times.
-    fn comparison(loaded: &'a Loaded, records: &[Option<&'a Record>], _: &dyn Fn(&&Node) -> bool) -> Option<Self> {
+    /// The comparison's own stages, with all others for their times; none unless it is of as many pipelines.
+    fn comparison(loaded: &'a Loaded, records: &[Option<&'a Record>], pipelines: usize) -> Option<Self> {
         let nodes: Vec<_> = loaded
             .plan
             .nodes
@@ -138,11 +199,14 @@ impl<'a> Part<'a> {
             .zip(records)
             .filter_map(|(node, record)| Some((node, (*record)?)))
             .collect();
-        let (compare, rounds) = nodes.iter().find(|(node, _)| node.kind == "compare")?;
+        let is_whole = |node: &Node| node.inputs.values().map(Vec::len).sum::<usize>() == pipelines;
+        let (compare, rounds) = nodes
+            .iter()
+            .find(|(node, _)| node.kind == "compare" && is_whole(node))?;
         let place = loaded.plan.nodes.iter().position(|node| node.name == compare.name)?;
         let reads = |node: &&&Node| node.inputs.values().flatten().any(|input| input.node.0 == place);
         let (_, charts) = nodes.iter().find(|(node, _)| node.kind == "charts" && reads(&node))?;
-        let (rounds, charts) = (rounds.outputs.get("rounds")?, charts.outputs.get("charts")?);
+        let (rounds, charts) = (rounds.outputs.get("rounds")?, Some(charts.outputs.get("charts")?));
         Some(Self {
             rounds,
             charts,
@@ -169,8 +233,8 @@ impl<'a> Part<'a> {
         loaded: &Loaded,
         name: &str,
         rows: &[RoundRow],
-        store: &Store,
-        folder: &Path,
+        members: &[(&str, Vec<RoundRow>)],
+        (store, folder): (&Store, &Path),
     ) -> Result<Written, Failure> {
         let folder = folder.join(name);
         let page = folder.join("index.html");
@@ -184,12 +248,23 @@ impl<'a> Part<'a> {
         table.write_csv(&folder.join("rounds.csv"))?;
         table.write_parquet(&folder.join("rounds.parquet"))?;
         SummaryRow::to_table(&summary)?.write_csv(&folder.join("summary.csv"))?;
-        store.export(self.charts, &folder.join("charts"))?;
-        let figures = figures(&folder.join("charts"))?;
+        let figures = match self.charts {
+            Some(charts) => {
+                store.export(charts, &folder.join("charts"))?;
+                figures(&folder.join("charts"))?
+            }
+            None => Vec::new(),
+        };
         let html = self.page(loaded, name, rows, &summary, figures).html();
         let html = html.map_err(|e| Failure::environment(format!("could not write the page: {e}")))?;
         write_atomically(&page, |writer| writer.write_all(html.as_bytes()))?;
-        let table = Grid::of_rounds(rows).columns(&TERMINAL_HEADS).text();
+        if !members.is_empty() {
+            write_members(&folder.join(MEMBERS), members)?;
+        }
+        let table = match self.title {
+            Some(_) => terminal_summary(rows),
+            None => Grid::of_rounds(rows).columns(&TERMINAL_HEADS).text(),
+        };
         let stamp = Stamp {
             from,
             files: files(&folder)?,
@@ -211,7 +286,7 @@ impl<'a> Part<'a> {
         let parts = (
             env!("CARGO_PKG_VERSION"),
             &self.rounds.digest,
-            &self.charts.digest,
+            self.charts.map(|charts| charts.digest),
             seconds,
             params,
             rows.len(),
@@ -272,9 +347,9 @@ impl<'a> Part<'a> {
             charts,
             rounds: Grid::of_rounds(rows),
             graph: draw(&loaded.plan, Format::Svg, true),
-            params: loaded.params(),
+            params: loaded.params_by_strategy(),
             facts,
-            times: Bar::of(&times),
+            times: Bar::of(&times, MOST_TIMES),
         }
     }
 }

@@ -27,12 +27,15 @@ pub struct ComparisonError(&'static str);
 /// # Errors
 /// When a kind that compares is not there.
 pub fn add_comparison(plan: &mut Plan, registry: &Registry) -> Result<Vec<String>, ComparisonError> {
+    let mut tables: BTreeMap<&str, NodeId> = BTreeMap::new();
+    for (id, node) in plan.iter().filter(|(_, node)| node.kind == TABLES) {
+        // The last, if there are several: what comes later sees more.
+        tables.extend(node.pipelines.iter().map(|pipeline| (pipeline.as_str(), id)));
+    }
     let (mut inputs, mut left_out) = (Vec::new(), Vec::new());
     for pipeline in &plan.pipelines {
-        let is_tables = |node: &Node| node.kind == TABLES && node.pipelines.contains(pipeline);
-        // The last, if there are several: what comes later sees more.
-        match plan.iter().filter(|(_, node)| is_tables(node)).last() {
-            Some((id, _)) => inputs.push(input(pipeline, id)),
+        match tables.get(pipeline.as_str()) {
+            Some(id) => inputs.push(input(pipeline, *id)),
             None => left_out.push(pipeline.clone()),
         }
     }

@@ -7,7 +7,7 @@ use super::check::{self, METRICS, UNTIL};
 use super::draft::{Draft, DraftUntil, Params, Source, StageIndex, Target, Wire};
 use super::shapes::shapes;
 use super::wiring::choose;
-use super::{Node, NodeId, NodeInput, Plan};
+use super::{Kin, Node, NodeId, NodeInput, Plan};
 use crate::spec::{Diagnostic, Pipeline, sort_diagnostics};
 use crate::stage::{KindInfo, Registry};
 
@@ -109,7 +109,15 @@ type Placed = Vec<Vec<NodeId>>;
 
 impl Expansion {
     fn add(&mut self, draft: &Draft) {
-        self.plan.pipelines.push(draft.pipeline.name.value.clone());
+        let pipeline = draft.pipeline;
+        self.plan.pipelines.push(pipeline.name.value.clone());
+        if pipeline.family != pipeline.name.value {
+            let kin = Kin {
+                strategy: pipeline.strategy.clone(),
+                family: pipeline.family.clone(),
+            };
+            self.plan.kin.insert(pipeline.name.value.clone(), kin);
+        }
         let mut placed: Placed = vec![Vec::new(); draft.stages.len()];
         let [before, inside, after] = &draft.phases;
         let outside = Turn {

@@ -19,7 +19,7 @@ pub use crate::spec::Limits;
 pub use comparison::{ComparisonError, add_comparison};
 pub use draw::{Format, draw};
 pub use expand::{check, plan};
-pub use node::{Node, NodeId, NodeInput, Plan};
+pub use node::{Kin, Node, NodeId, NodeInput, Plan};
 pub use schema::schema;
 pub use select::{UnknownTarget, stage_in};
 

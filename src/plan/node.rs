@@ -64,6 +64,13 @@ impl Node {
         self.own.as_deref().or_else(known)
     }
 
+    /// Whether it is of no pipeline, but compares them.
+    #[must_use]
+    pub fn compares(&self) -> bool {
+        // No stage of a pipeline has a dot in its name.
+        self.stage.starts_with("comparison.")
+    }
+
     /// The nodes that must be done before this one: those of its inputs and its guard. The same one may come twice.
     pub fn needs(&self) -> impl Iterator<Item = NodeId> + '_ {
         let inputs = self.inputs.values().flatten().map(|input| input.node);
@@ -71,11 +78,22 @@ impl Node {
     }
 }
 
+/// What a pipeline's name has in common with those of others.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Kin {
+    /// The name without the seed.
+    pub strategy: String,
+    /// The name without the values of a matrix too.
+    pub family: String,
+}
+
 /// A graph of nodes in an order in which each comes after what it needs.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Plan {
     /// The pipelines' names, in the order given.
     pub pipelines: Vec<String>,
+    /// Of pipelines that are members of an experiment, by name: what they are of.
+    pub kin: BTreeMap<String, Kin>,
     /// The nodes; [`NodeId`] is an index.
     pub nodes: Vec<Node>,
 }
@@ -84,5 +102,17 @@ impl Plan {
     /// The nodes with their ids.
     pub fn iter(&self) -> impl Iterator<Item = (NodeId, &Node)> {
         self.nodes.iter().enumerate().map(|(index, node)| (NodeId(index), node))
+    }
+
+    /// The name that all members of an experiment have which are of the same file.
+    #[must_use]
+    pub fn family<'a>(&'a self, pipeline: &'a str) -> &'a str {
+        self.kin.get(pipeline).map_or(pipeline, |kin| &kin.family)
+    }
+
+    /// Whether a name means this pipeline: its own, its strategy's or its family's.
+    pub(super) fn is_called(&self, pipeline: &str, name: &str) -> bool {
+        let kin = self.kin.get(pipeline);
+        pipeline == name || kin.is_some_and(|kin| kin.strategy == name || kin.family == name)
     }
 }

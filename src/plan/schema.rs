@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::spec::{param_schema, pipeline_schema};
+use crate::stage::command::COMMAND;
 use crate::stage::params::relax;
 use crate::stage::{InputPort, KindInfo, Registry};
 
@@ -53,7 +54,13 @@ fn of_kind(kind: &KindInfo) -> Value {
         .filter(|port| !port.optional)
         .map(|port| port.name.as_str())
         .collect();
-    let mut inputs = json!({ "properties": ports, "additionalProperties": false });
+    // A command has the inputs that its stage gives it.
+    let others = if kind.name == COMMAND {
+        json!({ "$ref": "#/$defs/references" })
+    } else {
+        json!(false)
+    };
+    let mut inputs = json!({ "properties": ports, "additionalProperties": others });
     if !needed.is_empty() {
         inputs["required"] = json!(needed);
         required.push("in");

@@ -17,7 +17,8 @@ pub struct UnknownTarget {
 
 impl Plan {
     /// The nodes that a name means: a node's own name or alias, or a stage's name for all of its rounds and pipelines;
-    /// `pipeline/stage` is all rounds in one pipeline.
+    /// `pipeline/stage` is all rounds in one pipeline. `strategy/stage` is all seeds, `family/stage` all members of an
+    /// experiment that are of the same file.
     ///
     /// # Errors
     /// When it means none.
@@ -26,22 +27,36 @@ impl Plan {
         if let Some((id, _)) = exact {
             return Ok(vec![id]);
         }
-        let means = |node: &Node| names(node).any(|own| stage_in_pipeline(own) == name || stage_in(own) == name);
-        let found: Vec<NodeId> = self.iter().filter(|(_, node)| means(node)).map(|(id, _)| id).collect();
+        let (pipeline, stage) = match name.split_once('/') {
+            Some((pipeline, stage)) => (Some(pipeline), stage),
+            None => (None, name),
+        };
+        let means = |own: &str| {
+            let (of, node) = own.split_once('/').unwrap_or(("", own));
+            (node == stage || stage_in(node) == stage) && pipeline.is_none_or(|name| self.is_called(of, name))
+        };
+        let found = self.iter().filter(|(_, node)| names(node).any(means));
+        let found: Vec<NodeId> = found.map(|(id, _)| id).collect();
         if !found.is_empty() {
             return Ok(found);
         }
-        let own: BTreeSet<String> = self.nodes.iter().flat_map(names).map(str::to_owned).collect();
-        let stages = self.nodes.iter().flat_map(names).map(|own| stage_in(own).to_owned());
-        let known: BTreeSet<String> = if name.contains(['/', '.']) {
-            own
-        } else {
-            stages.collect()
-        };
         Err(UnknownTarget {
             name: name.to_owned(),
-            suggestion: suggest(name, known),
+            suggestion: suggest(name, self.known(name)),
         })
+    }
+
+    /// The names that a name of this form may have been meant to be.
+    fn known(&self, name: &str) -> BTreeSet<String> {
+        let own = || self.nodes.iter().flat_map(names);
+        if !name.contains(['/', '.']) {
+            return own().map(|own| stage_in(own).to_owned()).collect();
+        }
+        let of_family = own().filter_map(|own| {
+            let (pipeline, _) = own.split_once('/')?;
+            Some(format!("{}/{}", self.family(pipeline), stage_in(own)))
+        });
+        own().map(str::to_owned).chain(of_family).collect()
     }
 
     /// The plan of these targets and all that they need; a name means what [`Plan::find`] finds. Node ids are new.
@@ -80,6 +95,7 @@ impl Plan {
         }
         Ok(Plan {
             pipelines: self.pipelines.clone(),
+            kin: self.kin.clone(),
             nodes,
         })
     }
@@ -96,13 +112,5 @@ pub fn stage_in(name: &str) -> &str {
     match own.strip_prefix("round-").and_then(|rest| rest.split_once('.')) {
         Some((_, stage)) => stage,
         None => own,
-    }
-}
-
-/// `topk_v3/merge` of `topk_v3/round-3.merge`.
-fn stage_in_pipeline(name: &str) -> String {
-    match name.split_once('/') {
-        Some((pipeline, _)) => format!("{pipeline}/{}", stage_in(name)),
-        None => stage_in(name).to_owned(),
     }
 }

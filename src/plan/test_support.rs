@@ -159,6 +159,21 @@ pub(super) fn planned(texts: &[&str]) -> Plan {
     plan(&pipelines, &registry()).unwrap_or_else(|diagnostics| panic!("{diagnostics:#?}"))
 }
 
+/// The usual loop in two modes with two seeds each.
+pub(super) fn members() -> Plan {
+    let mut pipelines = Vec::new();
+    for mode in ["hard", "easy"] {
+        for seed in 0..2 {
+            let text = named("a").replace("mode: hard", &format!("mode: {mode}"));
+            let mut member = pipeline(&text.replace("seed: 0", &format!("seed: {seed}")));
+            member.strategy = format!("a-mode={mode}");
+            member.name.value = format!("{}-seed-{seed}", member.strategy);
+            pipelines.push(member);
+        }
+    }
+    plan(&pipelines, &registry()).unwrap_or_else(|diagnostics| panic!("{diagnostics:#?}"))
+}
+
 /// What is wrong with a pipeline: `line: message (help)`.
 pub(super) fn mistakes(text: &str) -> Vec<String> {
     let (pipeline, sources) = load_text(text, &LoadOptions::default())

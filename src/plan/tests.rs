@@ -4,7 +4,7 @@ use std::fmt::Write;
 use proptest::prelude::*;
 use serde_json::json;
 
-use super::test_support::{LOOP, inputs, mistakes, named, names, node, pipeline, planned, registry};
+use super::test_support::{LOOP, inputs, members, mistakes, named, names, node, pipeline, planned, registry};
 use super::{Plan, add_comparison, plan};
 
 fn pair(label: &str, from: &str) -> (String, String) {
@@ -391,6 +391,33 @@ fn a_stage_name_means_all_its_rounds_and_a_shared_one_goes_by_either_name() {
     assert_eq!(plan.find("b/select").unwrap().len(), 4);
     assert_eq!(plan.find("b/initial"), plan.find("a/initial"));
     assert_eq!(plan.find("b/merge").unwrap().len(), 4, "round 1 is shared with a");
+}
+
+#[test]
+fn a_stage_of_a_strategy_is_that_of_all_its_seeds_and_of_a_family_that_of_all_members() {
+    let plan = members();
+    let found = |name: &str| {
+        let found = plan.find(name).unwrap();
+        found
+            .into_iter()
+            .map(|id| plan.nodes[id.0].name.as_str())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        found("a/split"),
+        ["a-mode=hard-seed-0/split", "a-mode=hard-seed-1/split"]
+    );
+    assert_eq!(
+        found("a-mode=easy/split"),
+        found("a/split"),
+        "shared with the other mode"
+    );
+    assert_eq!(found("a/tables").len(), 4);
+    assert_eq!(found("a-mode=easy/round-2.select").len(), 2);
+    assert_eq!(found("round-2.select").len(), 4);
+    assert_eq!(found("a-mode=easy-seed-1/round-2.select").len(), 1);
+    let unknown = |name: &str| plan.find(name).unwrap_err().suggestion.unwrap();
+    assert_eq!(unknown("a/tabels"), "a/tables");
 }
 
 #[test]

@@ -4,6 +4,7 @@ pub mod chart;
 pub mod page;
 mod rounds;
 mod summary;
+mod varied;
 
 pub use rounds::RoundRow;
 pub use summary::{SummaryRow, summarise};

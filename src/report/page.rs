@@ -70,18 +70,23 @@ impl Page {
 }
 
 impl Bar {
-    /// Bars for stages and their seconds, the longest first.
+    /// Bars for stages and their seconds, the longest first; of more than `most` stages the others are one.
     #[must_use]
-    pub fn of(stages: &[(String, f64)]) -> Vec<Self> {
+    pub fn of(stages: &[(String, f64)], most: usize) -> Vec<Self> {
         let mut stages: Vec<&(String, f64)> = stages.iter().collect();
         stages.sort_by(|a, b| b.1.total_cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
         let longest = stages.first().map_or(1.0, |(_, seconds)| seconds.max(1e-9));
-        let bar = |(stage, seconds): &&(String, f64)| Self {
+        let bar = |(stage, seconds): &(String, f64)| Self {
             stage: stage.clone(),
             seconds: format!("{seconds:.1}"),
-            percent: (seconds / longest * 100.0).round() as u32,
+            percent: (seconds / longest * 100.0).round().min(100.0) as u32,
         };
-        stages.iter().map(bar).collect()
+        let others = stages.get(most..).filter(|others| !others.is_empty());
+        let others = others.map(|others| {
+            let seconds = others.iter().map(|(_, seconds)| seconds).sum();
+            bar(&(format!("{} others, together", others.len()), seconds))
+        });
+        stages.iter().take(most).map(|stage| bar(stage)).chain(others).collect()
     }
 }
 
@@ -252,6 +257,23 @@ mod tests {
             !html.contains("http://") && !html.contains("https://"),
             "nothing is loaded from elsewhere"
         );
+    }
+
+    #[test]
+    fn the_time_of_many_stages_is_told_of_the_longest_and_of_the_others_together() {
+        let stages = [("a", 1.0), ("b", 8.0), ("c", 3.0), ("d", 2.0)].map(|(name, time)| (name.to_owned(), time));
+        let told = |most| {
+            let bars = Bar::of(&stages, most).into_iter();
+            bars.map(|bar| (bar.stage, bar.seconds, bar.percent))
+                .collect::<Vec<_>>()
+        };
+        let expected = [("b", "8.0", 100), ("2 others, together", "3.0", 38)];
+        let found = told(2);
+        assert_eq!(found.len(), 3);
+        for ((name, seconds, percent), at) in expected.into_iter().zip([0, 2]) {
+            assert_eq!(found[at], (name.to_owned(), seconds.to_owned(), percent));
+        }
+        assert_eq!(told(4).len(), 4);
     }
 
     #[test]

@@ -1,14 +1,19 @@
 //! The table of rounds: a row for each strategy, seed and round.
 
+use std::collections::BTreeMap;
+
+use super::varied;
 use crate::table::{Table, TableError};
 
 /// One round of one strategy and seed. Round 0 is the initial training.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RoundRow {
-    /// The strategy, which is the pipeline's name.
+    /// The strategy: the pipeline's name, with what a matrix varies and without the seed.
     pub strategy: String,
     /// The seed.
     pub seed: i64,
+    /// The params that a matrix varies, by path, as text.
+    pub varied: BTreeMap<String, String>,
     /// The round, from 0.
     pub round: u32,
     /// AP averaged over IoU thresholds 0.50 to 0.95, on the test images.
@@ -65,8 +70,9 @@ impl RoundRow {
         let count = |get: fn(&Self) -> u32| rows.iter().map(get).collect::<Vec<_>>();
         let mut table = Table::builder()
             .text("strategy", rows.iter().map(|row| &row.strategy))
-            .integers("seed", rows.iter().map(|row| row.seed))
-            .counts("round", count(|row| row.round));
+            .integers("seed", rows.iter().map(|row| row.seed));
+        table = varied::to_columns(table, &rows.iter().map(|row| &row.varied).collect::<Vec<_>>());
+        table = table.counts("round", count(|row| row.round));
         for (name, get) in MEASURES {
             table = table.optional_numbers(name, of(get));
         }
@@ -89,6 +95,7 @@ impl RoundRow {
     /// When a column is missing or of another type.
     pub fn from_table(table: &Table) -> Result<Vec<Self>, TableError> {
         let text = table.text("strategy")?;
+        let mut varied = varied::from_columns(table)?;
         let (seed, round) = (table.integers("seed")?, table.counts("round")?);
         let measures = MEASURES.map(|(name, _)| table.optional_numbers(name));
         let [ap, ap50, ap75, validation_ap50, ap_shift, sl_ratio, al_ratio] = measures;
@@ -101,9 +108,10 @@ impl RoundRow {
         let annotation_seconds = table.numbers("annotation_seconds")?;
         let total_annotation_seconds = table.numbers("total_annotation_seconds")?;
         let seconds = table.optional_numbers("seconds")?;
-        let row = |at: usize| Self {
+        let mut row = |at: usize| Self {
             strategy: text[at].to_owned(),
             seed: seed[at],
+            varied: std::mem::take(&mut varied[at]),
             round: round[at],
             ap: ap[at],
             ap50: ap50[at],
@@ -127,7 +135,7 @@ impl RoundRow {
             total_annotation_seconds: total_annotation_seconds[at],
             seconds: seconds[at],
         };
-        Ok((0..table.height()).map(row).collect())
+        Ok((0..table.height()).map(&mut row).collect())
     }
 }
 
@@ -167,6 +175,10 @@ mod tests {
             .map(|round| RoundRow {
                 strategy: "topk_v3".to_owned(),
                 seed: 7,
+                varied: BTreeMap::from([
+                    ("take".to_owned(), "20".to_owned()),
+                    ("merge.mode".to_owned(), "strict".to_owned()),
+                ]),
                 round,
                 ap: Some(0.1 * f64::from(round)),
                 ap50: Some(0.2),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::RoundRow;
+use super::{RoundRow, varied};
 use crate::table::{Table, TableError};
 
 /// One strategy over all its seeds. Means are over seeds, deviations are of the sample (n - 1).
@@ -10,6 +10,8 @@ use crate::table::{Table, TableError};
 pub struct SummaryRow {
     /// The strategy.
     pub strategy: String,
+    /// The params that a matrix varies, by path, as text.
+    pub varied: BTreeMap<String, String>,
     /// How many seeds.
     pub seeds: u32,
     /// Rounds that happened, mean.
@@ -80,6 +82,11 @@ fn strategy_row(strategy: &str, seeds: &[&Vec<&RoundRow>]) -> SummaryRow {
     let finals = last(|row| row.ap50);
     SummaryRow {
         strategy: strategy.to_owned(),
+        varied: seeds
+            .first()
+            .and_then(|run| run.first())
+            .map(|row| row.varied.clone())
+            .unwrap_or_default(),
         seeds: seeds.len() as u32,
         rounds: mean(&last(|row| Some(f64::from(row.round)))).unwrap_or(0.0),
         initial_ap50: mean(&first(|row| row.ap50)),
@@ -116,8 +123,8 @@ impl SummaryRow {
     /// Never for rows: all columns have the same length. The type is that of the table's builder.
     pub fn to_table(rows: &[Self]) -> Result<Table, TableError> {
         let of = |get: fn(&Self) -> Option<f64>| rows.iter().map(get).collect::<Vec<_>>();
-        Table::builder()
-            .text("strategy", rows.iter().map(|row| &row.strategy))
+        let strategies = Table::builder().text("strategy", rows.iter().map(|row| &row.strategy));
+        varied::to_columns(strategies, &rows.iter().map(|row| &row.varied).collect::<Vec<_>>())
             .counts("seeds", rows.iter().map(|row| row.seeds))
             .numbers("rounds", rows.iter().map(|row| row.rounds))
             .optional_numbers("initial_ap50", of(|row| row.initial_ap50))

@@ -16,7 +16,7 @@ use crate::store::{Imported, Store, StoreError};
 pub fn import(store: &Store, archive: &Path) -> Result<Imported, StoreError> {
     let plan = Plan {
         pipelines: vec!["import".to_owned()],
-        nodes: Vec::new(),
+        ..Plan::default()
     };
     let begin = now();
     let failed = |source| StoreError::Io {

@@ -276,6 +276,7 @@ mod tests {
         Plan {
             pipelines: vec!["v1".to_owned()],
             nodes: vec![node("parse"), node("train")],
+            ..Plan::default()
         }
     }
 

@@ -92,6 +92,7 @@ pub(crate) fn plan(nodes: impl IntoIterator<Item = Node>) -> Plan {
     Plan {
         pipelines: vec!["p".to_owned()],
         nodes: nodes.into_iter().collect(),
+        ..Plan::default()
     }
 }
 

@@ -132,6 +132,7 @@ mod tests {
         Plan {
             pipelines: vec!["v1".to_owned()],
             nodes: vec![node("v1/parse"), node("v1/train")],
+            ..Plan::default()
         }
     }
 

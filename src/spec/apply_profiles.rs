@@ -11,13 +11,20 @@ pub(super) struct Profiles {
     pub(super) applied: Vec<String>,
 }
 
-/// Applies the profiles `wanted`, or the document's `default_profile`.
-pub(super) fn apply(document: &mut Node, wanted: &[String], documents: &mut Documents<'_>) -> Profiles {
+/// Applies the profiles that the command line names, else those that the experiment does, else the `default_profile`.
+pub(super) fn apply(
+    document: &mut Node,
+    (given, wanted): (&[Located<String>], &[String]),
+    documents: &mut Documents<'_>,
+) -> Profiles {
     let profiles = document.remove("profiles").unwrap_or(Node {
         value: Value::Null,
         span: document.span,
     });
-    let chosen = chosen(document, wanted, documents);
+    let chosen = match (given, wanted) {
+        ([_, ..], []) => given.to_vec(),
+        _ => chosen(document, wanted, documents),
+    };
     for name in &chosen {
         for profile in chain(&profiles, name, &mut documents.diagnostics) {
             if matches!(profile.value, Value::Mapping(_)) {

@@ -6,6 +6,7 @@ use super::load::ReadText;
 use super::{Diagnostic, Node, Sources, Span, Value, merge, parse};
 
 /// The texts read so far and what is wrong with them.
+#[derive(Clone)]
 pub(super) struct Documents<'a> {
     pub(super) read: ReadText<'a>,
     pub(super) sources: Sources,
@@ -15,10 +16,11 @@ pub(super) struct Documents<'a> {
 }
 
 impl<'a> Documents<'a> {
-    pub(super) fn new(read: ReadText<'a>) -> Documents<'a> {
+    /// Texts that are read come after `sources`.
+    pub(super) fn new(read: ReadText<'a>, sources: Sources) -> Documents<'a> {
         Documents {
             read,
-            sources: Sources::default(),
+            sources,
             diagnostics: Vec::new(),
             chain: Vec::new(),
         }
@@ -100,8 +102,14 @@ impl<'a> Documents<'a> {
 }
 
 /// Whether a document is an experiment, which lists pipelines, rather than a pipeline.
-pub fn is_experiment(document: &Node) -> bool {
+fn is_experiment(document: &Node) -> bool {
     document.get("pipelines").is_some()
+}
+
+/// Whether a file holds an experiment. One that cannot be read or parsed is taken for a pipeline: its loader says why.
+pub(super) fn is_experiment_file(path: &Path, read: ReadText<'_>) -> bool {
+    let document = Documents::new(read, Sources::default()).read_mapping(path, None);
+    document.is_some_and(|document| is_experiment(&document))
 }
 
 /// The path without `.` and `..`, to recognise a file by. Reading goes by the path as given.

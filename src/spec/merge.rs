@@ -18,9 +18,9 @@ pub(super) fn merge_deep(base: &mut Node, over: Node) {
     merge_by(base, over, |_, below, above| merge_deep(below, above));
 }
 
-/// Lays a document on the one that it extends. Name, description and `extends` of the base are not taken over.
+/// Lays a document on the one that it extends. Name, description, `extends` and `matrix` of the base are not taken over.
 pub(super) fn merge_document(base: &mut Node, over: Node) {
-    for own in ["name", "description", "extends"] {
+    for own in ["name", "description", "extends", "matrix"] {
         base.remove(own);
     }
     merge_by(base, over, |key, below, above| match key {

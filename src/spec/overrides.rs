@@ -1,13 +1,87 @@
 //! `-S path=value` and `--params FILE`: new values for params that exist.
 //!
 //! A name that no param has is a mistake, for it would change nothing. Below a param that is `null` or `{}` any name
-//! may be used. A mapping merges with the one that is there; everything else is replaced.
+//! may be used, by each of several overrides. A mapping merges with the one that is there; everything else is replaced.
 
+use super::load::{LoadOptions, ReadText};
 use super::paths::{self, Part};
-use super::{Diagnostic, FileId, Node, Sources, Span, Value, parse};
+use super::{Diagnostic, FileId, Located, Node, Sources, Span, Value, merge, parse, resolve};
 
-/// Applies one `path=value`, which is the whole text of `file`.
-pub(super) fn apply_override(params: &mut Node, sources: &Sources, file: FileId) -> Vec<Diagnostic> {
+/// Params and what is laid on them.
+pub(super) struct Params {
+    /// As they are now.
+    pub(super) values: Node,
+    /// As the pipeline has them: which names there are does not depend on what is laid on them.
+    declared: Node,
+}
+
+impl Params {
+    pub(super) fn new(values: Node) -> Params {
+        let declared = values.clone();
+        Params { values, declared }
+    }
+
+    /// Applies one `path=value`, which is the whole text of `file`.
+    pub(super) fn apply_override(&mut self, sources: &Sources, file: FileId) -> Vec<Diagnostic> {
+        let (found, mut diagnostics) = assignment(sources, file);
+        if let Some((path, value)) = found {
+            diagnostics.extend(self.set(&path, value));
+        }
+        diagnostics
+    }
+
+    /// Sets one param by its path.
+    pub(super) fn set(&mut self, path: &Located<String>, value: Node) -> Option<Diagnostic> {
+        let parts = paths::parts(&path.value, path.span);
+        let suggestion = paths::suggest_path(&path.value, &self.declared);
+        let set = set((&mut self.values, &self.declared), &parts, value, suggestion.as_deref());
+        set.err().map(|diagnostic| *diagnostic)
+    }
+
+    /// Lays a mapping of params on these.
+    pub(super) fn merge(&mut self, over: Node) -> Vec<Diagnostic> {
+        let mut diagnostics = Vec::new();
+        merge_known(
+            (&mut self.values, Some(&self.declared)),
+            over,
+            &mut Vec::new(),
+            &mut diagnostics,
+        );
+        diagnostics
+    }
+}
+
+/// All that the command line sets, as one mapping. What cannot be read is left out: loading says why.
+pub(super) fn all_set(options: &LoadOptions, read: ReadText<'_>) -> Node {
+    let mut sources = Sources::default();
+    let start = sources.add("--params", "");
+    let span = Span {
+        file: start,
+        start: 0,
+        end: 0,
+    };
+    let mut all = Node::new(Value::Mapping(Vec::new()), span);
+    for path in &options.params_files {
+        let Ok(text) = read(path) else { continue };
+        let file = sources.add("--params", text);
+        if let Some(node) = parse(&sources, file)
+            .0
+            .filter(|node| matches!(node.value, Value::Mapping(_)))
+        {
+            merge::merge_deep(&mut all, node);
+        }
+    }
+    for text in &options.overrides {
+        let file = sources.add("-S", text.as_str());
+        if let (Some((path, value)), _) = assignment(&sources, file) {
+            merge::merge_deep(&mut all, nest(&paths::parts(&path.value, path.span), value));
+        }
+    }
+    all
+}
+
+/// Path and value of a `path=value` that is the whole text of `file`.
+fn assignment(sources: &Sources, file: FileId) -> (Option<(Located<String>, Node)>, Vec<Diagnostic>) {
     let text = sources.text(file);
     let whole = Span {
         file,
@@ -15,28 +89,13 @@ pub(super) fn apply_override(params: &mut Node, sources: &Sources, file: FileId)
         end: text.len(),
     };
     let Some(equals) = text.find('=') else {
-        return vec![Diagnostic::error(whole, "no value is given").help("write `-S path=value`")];
+        let missing = Diagnostic::error(whole, "no value is given").help("write `-S path=value`");
+        return (None, vec![missing]);
     };
     let path = Span { end: equals, ..whole };
-    let (value, mut diagnostics) = parse::parse_from(sources, file, equals + 1);
-    if let Some(value) = value {
-        let given = sources.slice(path);
-        let parts = paths::parts(given, path);
-        let suggestion = paths::suggest_path(given, params);
-        diagnostics.extend(
-            set(params, &parts, value, suggestion.as_deref())
-                .err()
-                .map(|diagnostic| *diagnostic),
-        );
-    }
-    diagnostics
-}
-
-/// Applies every value of a params file.
-pub(super) fn apply_params(params: &mut Node, over: Node) -> Vec<Diagnostic> {
-    let mut diagnostics = Vec::new();
-    merge_known(params, over, &mut Vec::new(), &mut diagnostics);
-    diagnostics
+    let (value, diagnostics) = parse::parse_from(sources, file, equals + 1);
+    let path = Located::new(sources.slice(path).to_owned(), path);
+    (value.map(|value| (path, value)), diagnostics)
 }
 
 /// A param below which any name may be used.
@@ -48,14 +107,20 @@ fn is_open(node: &Node) -> bool {
     }
 }
 
-fn set(params: &mut Node, parts: &[Part], value: Node, suggestion: Option<&str>) -> Result<(), Box<Diagnostic>> {
-    let mut node = params;
+fn set(
+    (params, declared): (&mut Node, &Node),
+    parts: &[Part],
+    value: Node,
+    suggestion: Option<&str>,
+) -> Result<(), Box<Diagnostic>> {
+    let (mut node, mut declared) = (params, Some(declared));
     for (depth, part) in parts.iter().enumerate() {
         let missing = |message: String| Box::new(Diagnostic::error(part.span, message));
-        if is_open(node) && depth > 0 {
-            *node = nest(&parts[depth..], value);
+        if depth > 0 && (is_open(node) || declared.is_none_or(is_open)) {
+            merge::merge_deep(node, nest(&parts[depth..], value));
             return Ok(());
         }
+        declared = declared.and_then(|declared| resolve::child(declared, &part.value));
         let above = paths::join(parts, depth);
         let names = paths::names(node);
         let description = node.describe();
@@ -89,7 +154,7 @@ fn set(params: &mut Node, parts: &[Part], value: Node, suggestion: Option<&str>)
     }
     let mut trail = parts.iter().map(|part| part.value.clone()).collect();
     let mut diagnostics = Vec::new();
-    merge_known(node, value, &mut trail, &mut diagnostics);
+    merge_known((node, declared), value, &mut trail, &mut diagnostics);
     diagnostics
         .into_iter()
         .next()
@@ -103,20 +168,26 @@ pub(super) fn nest(parts: &[Part], value: Node) -> Node {
     })
 }
 
-fn merge_known(node: &mut Node, over: Node, trail: &mut Vec<String>, diagnostics: &mut Vec<Diagnostic>) {
-    let open = is_open(node) && !trail.is_empty();
-    let (Value::Mapping(_), false) = (&node.value, open) else {
+fn merge_known(
+    (node, declared): (&mut Node, Option<&Node>),
+    over: Node,
+    trail: &mut Vec<String>,
+    diagnostics: &mut Vec<Diagnostic>,
+) {
+    if !trail.is_empty() && (is_open(node) || declared.is_none_or(is_open)) {
+        merge::merge_deep(node, over);
+        return;
+    }
+    let (Value::Mapping(_), Value::Mapping(_)) = (&node.value, &over.value) else {
         *node = over;
         return;
     };
-    let Value::Mapping(entries) = over.value else {
-        *node = over;
-        return;
-    };
+    let Value::Mapping(entries) = over.value else { return };
     for (key, value) in entries {
         trail.push(key.value.clone());
         if let Some(below) = node.get_mut(&key.value) {
-            merge_known(below, value, trail, diagnostics);
+            let declared = declared.and_then(|declared| declared.get(&key.value));
+            merge_known((below, declared), value, trail, diagnostics);
         } else {
             let candidates = node.entries().iter().map(|(name, _)| name.value.as_str());
             diagnostics.push(
@@ -136,13 +207,20 @@ mod tests {
     const PARAMS: &str = "merge: {certain: 0.5, uncertain: 0.3}\nsizes: [1, 2]\nextra: {}\nnothing:\nseed: 0\n";
 
     fn overridden(text: &str) -> Result<serde_json::Value, String> {
+        overridden_by(&[text])
+    }
+
+    fn overridden_by(texts: &[&str]) -> Result<serde_json::Value, String> {
         let mut sources = Sources::default();
         let file = sources.add("p.yaml", PARAMS);
-        let mut params = parse::parse(&sources, file).0.unwrap();
-        let file = sources.add("-S", text);
-        let diagnostics = apply_override(&mut params, &sources, file);
+        let mut params = Params::new(parse::parse(&sources, file).0.unwrap());
+        let mut diagnostics = Vec::new();
+        for text in texts {
+            let file = sources.add("-S", *text);
+            diagnostics.extend(params.apply_override(&sources, file));
+        }
         match diagnostics.first() {
-            None => Ok(params.to_json()),
+            None => Ok(params.values.to_json()),
             Some(first) => Err(format!(
                 "{}: {}; {}",
                 sources.slice(first.span.unwrap()),
@@ -179,6 +257,26 @@ mod tests {
         assert_eq!(
             overridden("nothing={a: 1}").unwrap()["nothing"],
             serde_json::json!({"a": 1})
+        );
+    }
+
+    #[test]
+    fn what_one_override_adds_below_nothing_does_not_shut_out_the_next() {
+        assert_eq!(
+            overridden_by(&["extra.a=1", "extra.b=2", "extra={a: 3}"]).unwrap()["extra"],
+            serde_json::json!({"a": 3, "b": 2})
+        );
+        assert_eq!(
+            overridden_by(&["merge=", "merge.any=1"]).unwrap()["merge"],
+            serde_json::json!({"any": 1})
+        );
+        assert_eq!(
+            overridden_by(&["merge=3", "merge.certain=1"])
+                .unwrap_err()
+                .split(';')
+                .next()
+                .unwrap(),
+            "certain: `merge` is the number `3`: nothing is below it"
         );
     }
 

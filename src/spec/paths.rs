@@ -69,6 +69,25 @@ pub(super) fn suggest_path(given: &str, root: &Node) -> Option<String> {
     same_parent().or_else(same_ending).or_else(|| suggest(given, &paths))
 }
 
+/// Whether the last names of a path are those of `ending`: `merge.certain` ends with `certain`, not with `tain`.
+pub(super) fn ends_with(path: &str, ending: &str) -> bool {
+    path.strip_suffix(ending)
+        .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+}
+
+/// Whether a mapping of params sets the one of this path, or one that it is a part of, whole.
+pub(super) fn is_set(params: &Node, path: &str) -> bool {
+    let mut node = params;
+    for part in path.split('.') {
+        if !matches!(node.value, Value::Mapping(_)) {
+            return true;
+        }
+        let Some(below) = node.get(part) else { return false };
+        node = below;
+    }
+    true
+}
+
 /// What is there as far as a path leads, for a note.
 pub(super) fn known_at(path: &str, root: &Node) -> String {
     let mut node = root;
@@ -120,6 +139,23 @@ mod tests {
         assert_eq!(suggested("params.seed").as_deref(), Some("seed"));
         assert_eq!(suggested("trian.epochs").as_deref(), Some("train.epochs"));
         assert_eq!(suggested("banana"), None);
+    }
+
+    #[test]
+    fn what_is_set_whole_sets_its_parts() {
+        let mut sources = Sources::default();
+        let file = sources.add("p.yaml", "merge: {certain: 1}\nselect:\ntake: 3\n");
+        let params = parse(&sources, file).0.unwrap();
+        for (path, expected) in [
+            ("merge.certain", true),
+            ("merge", true),
+            ("merge.uncertain", false),
+            ("select.preset", true),
+            ("take", true),
+            ("seed", false),
+        ] {
+            assert_eq!(is_set(&params, path), expected, "{path}");
+        }
     }
 
     #[test]

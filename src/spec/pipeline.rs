@@ -5,8 +5,12 @@ use super::{Limits, Located, Node};
 /// A pipeline. Stage kinds, ports and params are not checked yet: that needs the registry, and is done by `plan`.
 #[derive(Clone, Debug)]
 pub struct Pipeline {
-    /// Its name; the file's stem unless the file says otherwise.
+    /// Its name; the file's stem unless the file says otherwise. A member of an experiment has a name of its own.
     pub name: Located<String>,
+    /// The name without the seed, which those have in common that differ by it alone: `${name}`.
+    pub strategy: String,
+    /// The name without the values of a matrix too: that of the file.
+    pub family: String,
     /// What it is for.
     pub description: Option<String>,
     /// The resolved params: a mapping, all `${}` inside it replaced.

@@ -2,7 +2,7 @@
 //!
 //! A text that is nothing but one `${...}` takes the whole value, with the place where that was written. Inside of
 //! other text a number, a truth value or text is written out. Params may refer to params; a cycle is a mistake.
-//! `${name}` is the pipeline's name. `${round}` stays until the round is known: see `each_round`.
+//! `${name}` is the pipeline's name with what a matrix varies, `${matrix}` the params that it varies. `${round}` stays until the round is known: see `each_round`.
 
 use std::collections::BTreeSet;
 
@@ -27,6 +27,7 @@ pub(super) enum Reading {
 pub(super) struct Resolver<'a> {
     params: &'a Node,
     name: &'a str,
+    matrix: &'a Node,
     sources: &'a Sources,
     /// The params on the way to the one that is being resolved.
     stack: Vec<String>,
@@ -36,9 +37,10 @@ pub(super) struct Resolver<'a> {
 }
 
 impl<'a> Resolver<'a> {
-    pub(super) fn new(params: &'a Node, name: &'a str, sources: &'a Sources) -> Resolver<'a> {
+    pub(super) fn new((params, matrix): (&'a Node, &'a Node), name: &'a str, sources: &'a Sources) -> Resolver<'a> {
         Resolver {
             params,
+            matrix,
             name,
             sources,
             stack: Vec::new(),
@@ -209,7 +211,10 @@ impl<'a> Resolver<'a> {
             return None;
         }
         self.stack.push(path.to_owned());
-        let value = self.walk(path, place);
+        let value = match path {
+            "matrix" => self.resolve(self.matrix, Reading::Once),
+            path => self.walk(path, place),
+        };
         self.stack.pop();
         value
     }
@@ -265,7 +270,7 @@ impl<'a> Resolver<'a> {
     }
 }
 
-fn child<'n>(node: &'n Node, part: &str) -> Option<&'n Node> {
+pub(super) fn child<'n>(node: &'n Node, part: &str) -> Option<&'n Node> {
     match &node.value {
         Value::Sequence(items) => items.get(part.parse::<usize>().ok()?),
         _ => node.get(part),
@@ -300,7 +305,8 @@ mod tests {
         let params = parse(&sources, file).0.unwrap();
         let file = sources.add("node", node);
         let node = parse(&sources, file).0.unwrap();
-        let mut resolver = Resolver::new(&params, "topk", &sources);
+        let matrix = Node::new(Value::Mapping(Vec::new()), params.span);
+        let mut resolver = Resolver::new((&params, &matrix), "topk", &sources);
         let found = resolver.resolve_with(&node, reading);
         let said = resolver
             .diagnostics

@@ -36,12 +36,17 @@ impl Sources {
         if let Some(rest) = text.strip_prefix('\u{feff}') {
             text = rest.to_owned();
         }
-        let id = u32::try_from(self.texts.len()).unwrap_or(u32::MAX);
+        let id = self.next();
         self.texts.push(Source {
             name: name.into(),
             text,
         });
-        FileId(id)
+        id
+    }
+
+    /// What the next text that is added will be.
+    pub(super) fn next(&self) -> FileId {
+        FileId(u32::try_from(self.texts.len()).unwrap_or(u32::MAX))
     }
 
     /// The display name of a text; empty if it is of another collection.

@@ -6,6 +6,7 @@ use std::path::Path;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::ports::{any, input, optional, output};
 use crate::artifact::read_json;
@@ -25,6 +26,9 @@ struct Params {
     /// The seed, for its second column.
     #[serde(default)]
     seed: i64,
+    /// What a matrix varies, for columns `params.PATH`; usually `${matrix}`.
+    #[serde(default)]
+    varied: BTreeMap<String, Value>,
     /// How many rounds `ap_shift` looks at; that of the stop test.
     #[serde(default = "five")]
     #[schemars(range(min = 1))]
@@ -143,6 +147,11 @@ fn rows(job: &Job, params: &Params) -> Result<Vec<RoundRow>, StageError> {
     let start = RoundRow {
         strategy: params.strategy.clone(),
         seed: params.seed,
+        varied: params
+            .varied
+            .iter()
+            .map(|(path, value)| (path.clone(), shown(value)))
+            .collect(),
         ..RoundRow::default()
     };
     let initial: Evaluation = read_json(job.input("initial")?)?;
@@ -193,6 +202,15 @@ fn rows(job: &Job, params: &Params) -> Result<Vec<RoundRow>, StageError> {
         rows.push(next);
     }
     Ok(rows)
+}
+
+/// A value as text: without quotes if it is text, a whole number without decimals.
+fn shown(value: &Value) -> String {
+    match (value, value.as_f64()) {
+        (Value::String(text), _) => text.clone(),
+        (Value::Number(_), Some(number)) if !value.is_i64() && !value.is_u64() => number.to_string(),
+        _ => value.to_string(),
+    }
 }
 
 fn row(

@@ -13,7 +13,7 @@ pub(super) fn draw(picture: &Picture) -> String {
     let name_width = picture
         .items
         .iter()
-        .map(|item| item.name.chars().count())
+        .map(|item| item.title().chars().count())
         .max()
         .unwrap_or(0);
     let kind_width = picture
@@ -42,7 +42,7 @@ pub(super) fn draw(picture: &Picture) -> String {
             (true, None) => "  ",
             (true, Some(_)) => "│ ",
         };
-        let (row, name, kind) = (&wires.rows[index], &item.name, &item.kind);
+        let (row, name, kind) = (&wires.rows[index], item.title(), &item.kind);
         let note = &notes[index];
         lines.push(format!(
             "{row:width$}{bar}{name:name_width$}  {kind:kind_width$}  {note}"

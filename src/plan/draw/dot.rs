@@ -14,7 +14,7 @@ pub(super) fn draw(picture: &Picture) -> String {
         .enumerate()
         .filter(|(_, item)| item.group.is_none())
     {
-        lines.push(format!("  {}", node(index, &item.name, &item.kind, item.decides)));
+        lines.push(format!("  {}", node(index, &item.title(), &item.kind, item.decides)));
     }
     for (at, group) in picture.groups.iter().enumerate() {
         lines.push(format!("  subgraph cluster_{at} {{"));
@@ -28,7 +28,7 @@ pub(super) fn draw(picture: &Picture) -> String {
             .enumerate()
             .filter(|(_, item)| item.group == Some(at))
         {
-            lines.push(format!("    {}", node(index, &item.name, &item.kind, item.decides)));
+            lines.push(format!("    {}", node(index, &item.title(), &item.kind, item.decides)));
         }
         lines.push("  }".to_owned());
     }

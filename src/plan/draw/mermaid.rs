@@ -20,7 +20,7 @@ pub(super) fn draw(picture: &Picture) -> String {
         }
         let indent = if item.group.is_some() { "    " } else { "  " };
         let (open, close) = if item.decides { ("{", "}") } else { ("[", "]") };
-        let text = format!("{}<br/><i>{}</i>", escape(&item.name), escape(&item.kind));
+        let text = format!("{}<br/><i>{}</i>", escape(&item.title()), escape(&item.kind));
         lines.push(format!("{indent}n{index}{open}\"{text}\"{close}"));
     }
     if picture.items.last().is_some_and(|item| item.group.is_some()) {

@@ -1,7 +1,8 @@
 //! Draws plans. Only text comes out: no file, no terminal.
 //!
 //! *Folded*, the rounds are one group in which each stage stands once, and what one round hands to the next is drawn as
-//! a way back. *Expanded*, every node is drawn. The same plan always makes the same text.
+//! a way back; the members of an experiment that are of the same file stand once too, with how many nodes they are.
+//! *Expanded*, every node is drawn. The same plan always makes the same text.
 
 mod ascii;
 mod dot;

@@ -21,6 +21,8 @@ pub(super) struct Picture {
 #[derive(Debug)]
 pub(super) struct Item {
     pub(super) name: String,
+    /// How many nodes it stands for, rounds apart.
+    pub(super) times: usize,
     pub(super) kind: String,
     /// A stop test.
     pub(super) decides: bool,
@@ -56,6 +58,16 @@ pub(super) enum Flow {
     Guard,
 }
 
+impl Item {
+    /// The name, with how often it is there.
+    pub(super) fn title(&self) -> String {
+        match self.times {
+            0 | 1 => self.name.clone(),
+            times => format!("{} ×{times}", self.name),
+        }
+    }
+}
+
 impl Arrow {
     /// Whether it goes against the order of the boxes.
     pub(super) fn is_back(&self) -> bool {
@@ -64,18 +76,29 @@ impl Arrow {
 }
 
 impl Picture {
-    /// Each stage of the rounds once.
+    /// Each stage of the rounds once, and the members of an experiment that are of the same file as one.
     pub(super) fn folded(plan: &Plan) -> Self {
+        let families = families(plan);
         let mut places: BTreeMap<(&str, bool, &str), usize> = BTreeMap::new();
         let mut place_of = Vec::with_capacity(plan.nodes.len());
         let mut firsts: Vec<&Node> = Vec::new();
+        let mut times: BTreeMap<(usize, Option<u32>), usize> = BTreeMap::new();
         for node in &plan.nodes {
-            let key = (pipeline_of(node), node.round.is_some(), node.stage.as_str());
+            let key = (
+                plan.family(pipeline_of(node)),
+                node.round.is_some(),
+                node.stage.as_str(),
+            );
             let place = *places.entry(key).or_insert_with(|| {
                 firsts.push(node);
                 firsts.len() - 1
             });
             place_of.push(place);
+            *times.entry((place, node.round)).or_default() += 1;
+        }
+        let mut most = vec![1; firsts.len()];
+        for ((place, _), times) in times {
+            most[place] = times.max(most[place]);
         }
         let mut arrows = Arrows::default();
         for (index, node) in plan.nodes.iter().enumerate() {
@@ -98,24 +121,35 @@ impl Picture {
         }
         let mut groups: Vec<&str> = Vec::new();
         for node in firsts.iter().filter(|node| node.round.is_some()) {
-            if !groups.contains(&pipeline_of(node)) {
-                groups.push(pipeline_of(node));
+            if !groups.contains(&family(plan, &families, node)) {
+                groups.push(family(plan, &families, node));
             }
         }
-        let item = |node: &&Node| Item {
-            name: format!("{}{}", prefix(node), node.stage),
+        let item = |(node, times): (&&Node, usize)| Item {
+            name: match family(plan, &families, node) {
+                "" => node.stage.clone(),
+                family => format!("{family}/{}", node.stage),
+            },
+            times,
             kind: node.kind.clone(),
             decides: node.kind == UNTIL,
             group: node
                 .round
-                .and_then(|_| groups.iter().position(|group| *group == pipeline_of(node))),
+                .and_then(|_| groups.iter().position(|group| *group == family(plan, &families, node))),
         };
-        let items: Vec<Item> = firsts.iter().map(item).collect();
-        let title = |name: &&str| Group {
-            title: rounds_title(plan, name),
+        let items: Vec<Item> = firsts.iter().zip(most).map(item).collect();
+        let title = |name: &&str| {
+            let own: Vec<&Node> = plan
+                .nodes
+                .iter()
+                .filter(|node| family(plan, &families, node) == *name)
+                .collect();
+            Group {
+                title: rounds_title(&own, name),
+            }
         };
         let picture = Self {
-            title: plan.pipelines.join(", "),
+            title: families.join(", "),
             items,
             groups: groups.iter().map(title).collect(),
             arrows: arrows.list(),
@@ -154,13 +188,14 @@ impl Picture {
             });
             items.push(Item {
                 name: node.name.clone(),
+                times: 1,
                 kind: node.kind.clone(),
                 decides: node.kind == UNTIL,
                 group,
             });
         }
         Self {
-            title: plan.pipelines.join(", "),
+            title: families(plan).join(", "),
             items,
             groups: titles,
             arrows: arrows.list(),
@@ -218,10 +253,24 @@ fn pipeline_of(node: &Node) -> &str {
     node.name.split_once('/').map_or("", |(pipeline, _)| pipeline)
 }
 
-fn prefix(node: &Node) -> String {
-    node.name
-        .split_once('/')
-        .map_or_else(String::new, |(pipeline, _)| format!("{pipeline}/"))
+/// What a node's name begins with in a folded picture: one family alone needs no name.
+fn family<'p>(plan: &'p Plan, families: &[&str], node: &'p Node) -> &'p str {
+    match families {
+        [_] => "",
+        _ => plan.family(pipeline_of(node)),
+    }
+}
+
+/// The pipelines' names, those of one family as one.
+fn families(plan: &Plan) -> Vec<&str> {
+    let mut families: Vec<&str> = Vec::new();
+    for pipeline in &plan.pipelines {
+        let family = plan.family(pipeline);
+        if !families.contains(&family) {
+            families.push(family);
+        }
+    }
+    families
 }
 
 fn which_rounds(input: &NodeInput) -> &'static str {
@@ -238,20 +287,29 @@ fn is_root_of_round(plan: &Plan, node: &Node) -> bool {
     inputs.all(|input| plan.nodes[input.node.0].round != node.round || input.carried.is_some())
 }
 
-/// `rounds 1 to 20, until the shift of ap50 over 5 is below 0.001`.
-fn rounds_title(plan: &Plan, pipeline: &str) -> String {
-    let own = || plan.nodes.iter().filter(move |node| pipeline_of(node) == pipeline);
-    let rounds = || own().filter_map(|node| node.round);
+/// `rounds 1 to 20, until ap50 shifts by less than 0.001 in 5 rounds`; of members that differ, `0.001 or 0.01`.
+fn rounds_title(own: &[&Node], pipeline: &str) -> String {
+    let rounds = || own.iter().filter_map(|node| node.round);
     let (first, last) = (rounds().min().unwrap_or(1), rounds().max().unwrap_or(1));
     let colon = if pipeline.is_empty() { "" } else { ": " };
     let mut title = match first == last {
         true => format!("{pipeline}{colon}round {first}"),
         false => format!("{pipeline}{colon}rounds {first} to {last}"),
     };
-    if let Some(until) = own().find(|node| node.kind == UNTIL) {
-        let param = |name: &str| match &until.params[name] {
+    if own.iter().any(|node| node.kind == UNTIL) {
+        let text = |value: &Value| match value {
             Value::String(text) => text.clone(),
             other => other.to_string(),
+        };
+        let param = |name: &str| {
+            let mut values: Vec<String> = Vec::new();
+            for until in own.iter().filter(|node| node.kind == UNTIL) {
+                let value = text(&until.params[name]);
+                if !values.contains(&value) {
+                    values.push(value);
+                }
+            }
+            values.join(" or ")
         };
         let (metric, window, below) = (param("metric"), param("window"), param("shift_below"));
         title += &format!(", until {metric} shifts by less than {below} in {window} rounds");

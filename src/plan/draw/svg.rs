@@ -35,7 +35,11 @@ const STYLE: &str = "
   }";
 
 pub(super) fn draw(picture: &Picture) -> String {
-    let widths: Vec<f64> = picture.items.iter().map(|item| width(&item.name, &item.kind)).collect();
+    let widths: Vec<f64> = picture
+        .items
+        .iter()
+        .map(|item| width(&item.title(), &item.kind))
+        .collect();
     let layers = lay(picture, &widths);
     let page = Page::new(picture, &widths, &layers);
     let mut out = Vec::new();
@@ -178,7 +182,7 @@ impl<'a> Page<'a> {
         for (index, item) in self.picture.items.iter().enumerate() {
             let (x, y, w) = (self.x[index], self.y[index], self.widths[index]);
             let left = x - w / 2.0;
-            let (name, kind) = (escape(&item.name), escape(&item.kind));
+            let (name, kind) = (escape(&item.title()), escape(&item.kind));
             let shape = if item.decides {
                 let (right, middle, low) = (left + w, y + HEIGHT / 2.0, y + HEIGHT);
                 let (l, r) = (left + 14.0, right - 14.0);

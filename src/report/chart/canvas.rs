@@ -129,7 +129,8 @@ pub(super) fn mark<B: DrawingBackend>(
 ) -> Result<(), DrawingAreaErrorKind<B::ErrorType>> {
     let size = (4 * scale) as i32;
     let fill = colour(index).filled();
-    match index % 4 {
+    // Those that share a colour differ in their marker.
+    match (index + index / 8) % 4 {
         0 => area.draw(&Circle::new(at, size, fill)),
         1 => area.draw(&TriangleMarker::new(at, size + scale as i32, fill)),
         2 => area.draw(&Rectangle::new(

@@ -95,7 +95,11 @@ pub(in crate::spec) fn text(key: &str, node: &Node, diagnostics: &mut Vec<Diagno
 }
 
 /// Text, or a list of texts; none if anything else is found.
-pub(super) fn text_list(key: &str, node: &Node, diagnostics: &mut Vec<Diagnostic>) -> Option<Vec<Located<String>>> {
+pub(in crate::spec) fn text_list(
+    key: &str,
+    node: &Node,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Option<Vec<Located<String>>> {
     match &node.value {
         Value::Sequence(items) => {
             let texts: Vec<_> = items.iter().map(|item| text(key, item, diagnostics)).collect();

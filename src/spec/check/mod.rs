@@ -11,18 +11,19 @@ mod stages;
 
 use super::resolve::{Reading, Resolver};
 use super::{Diagnostic, Located, Node, Pipeline, Sources, Value};
-pub(super) use expect::{Fields, text, wrong};
-use expect::{text_list, whole};
+use expect::whole;
+pub(super) use expect::{Fields, text, text_list, wrong};
 use names::RESERVED_PARAMS;
-pub(super) use names::check_name;
+pub(super) use names::{check_name, check_pipeline_name};
 pub(super) use profiles::check_profiles;
 pub use schema::{experiment_schema, param_schema, pipeline_schema};
 
-const DOCUMENT: [&str; 8] = [
+const DOCUMENT: [&str; 9] = [
     "name",
     "description",
     "extends",
     "default_profile",
+    "matrix",
     "params",
     "profiles",
     "stages",
@@ -38,7 +39,8 @@ pub(super) fn take_params(document: &mut Node, diagnostics: &mut Vec<Diagnostic>
                 if let Some((key, _)) = params.entries().iter().find(|(key, _)| key.value == reserved) {
                     diagnostics.push(
                         Diagnostic::error(key.span, format!("no param can be called `{reserved}`"))
-                            .note("`${name}` is the pipeline's name, `${round}` the number of the round"),
+                            .note("`${name}` is the pipeline's name, `${round}` the number of the round")
+                            .note("`${matrix}` holds the params that a matrix varies"),
                     );
                 }
             }
@@ -56,22 +58,29 @@ pub(super) fn take_params(document: &mut Node, diagnostics: &mut Vec<Diagnostic>
     }
 }
 
+/// What a pipeline is called; see [`Pipeline`].
+pub(super) struct PipelineNames {
+    pub(super) name: Located<String>,
+    pub(super) strategy: String,
+    pub(super) family: String,
+}
+
 /// Builds the pipeline from a document to which `extends` and profiles have been applied and whose params, with all
-/// overrides, stand apart. None if something is wrong, which is then among the diagnostics.
+/// overrides, stand apart, beside those of them that a matrix varies. None if something is wrong, which is then among the
+/// diagnostics.
 pub(super) fn build(
     document: &Node,
-    params: &Node,
-    name: Located<String>,
+    (params, matrix): (&Node, &Node),
+    names: PipelineNames,
     sources: &Sources,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<Pipeline> {
-    check_name("a pipeline's name", &name, &[], diagnostics);
-    let resolver_name = name.value.clone();
+    let strategy = names.strategy.clone();
     let mut builder = Builder {
-        resolver: Resolver::new(params, &resolver_name, sources),
+        resolver: Resolver::new((params, matrix), &strategy, sources),
         diagnostics,
     };
-    let pipeline = builder.pipeline(document, params, name);
+    let pipeline = builder.pipeline(document, params, names);
     let Builder { resolver, diagnostics } = builder;
     diagnostics.extend(resolver.diagnostics);
     pipeline
@@ -83,7 +92,7 @@ struct Builder<'a> {
 }
 
 impl Builder<'_> {
-    fn pipeline(&mut self, document: &Node, params: &Node, name: Located<String>) -> Option<Pipeline> {
+    fn pipeline(&mut self, document: &Node, params: &Node, names: PipelineNames) -> Option<Pipeline> {
         let fields = Fields::of(document, "the pipeline", document.span, &DOCUMENT, self.diagnostics)?;
         let resolved = self.resolver.resolve(params, Reading::Once);
         let description = fields
@@ -102,12 +111,14 @@ impl Builder<'_> {
         };
         if no_stages && fields.get("rounds").is_none() && !fields.is_meant("rounds") {
             self.diagnostics.push(
-                Diagnostic::error(name.span, "the pipeline has no stages")
+                Diagnostic::error(names.name.span, "the pipeline has no stages")
                     .help("add `stages:`, or `extends:` a pipeline that has them"),
             );
         }
         Some(Pipeline {
-            name,
+            name: names.name,
+            strategy: names.strategy,
+            family: names.family,
             description: description.map(|text| text.value),
             params: resolved?,
             stages,

@@ -3,7 +3,7 @@
 use crate::spec::{Diagnostic, Located};
 
 /// `${name}` is the pipeline's name, `${round}` the number of the round.
-pub(super) const RESERVED_PARAMS: [&str; 2] = ["name", "round"];
+pub(super) const RESERVED_PARAMS: [&str; 3] = ["name", "round", "matrix"];
 
 /// Says what is wrong with a name. Names become parts of node names, files and references, so they are plain.
 pub(in crate::spec) fn check_name(
@@ -22,6 +22,21 @@ pub(in crate::spec) fn check_name(
                 .note("names are small letters, digits, `_` and `-`, and begin with a letter")
                 .did_you_mean(Some(plain).filter(|plain| is_name(plain))),
         );
+    }
+}
+
+/// Says what is wrong with a pipeline's name. That of an experiment's member, as it is printed, is right too:
+/// `topk_v3-certain=0.7,take=40-seed-2`.
+pub(in crate::spec) fn check_pipeline_name(name: &Located<String>, diagnostics: &mut Vec<Diagnostic>) {
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "._-+,=".contains(letter);
+    let is_member = match name.value.split_once('=') {
+        Some((before, after)) => {
+            before.split('-').next().is_some_and(is_name) && format!("{before}{after}").chars().all(is_plain)
+        }
+        None => false,
+    };
+    if !is_member {
+        check_name("a pipeline's name", name, &[], diagnostics);
     }
 }
 

@@ -132,6 +132,10 @@ fn document_key(key: &str) -> Value {
                 "additionalProperties": { "anyOf": [{ "$ref": "#/$defs/profile" }, { "type": "null" }] },
             }),
         ),
+        "matrix" => or_nothing(
+            "Params with the values that they take: an experiment of this one pipeline.",
+            matrix(),
+        ),
         "stages" => or_nothing("The stages outside of the rounds, by name.", defined("stages")),
         "rounds" => or_nothing("What is repeated.", defined("rounds")),
         _ => json!({}),
@@ -169,6 +173,20 @@ fn stage_key(key: &str) -> Value {
             ] }),
         ),
         "doc" => or_nothing("What the stage is for.", defined("text")),
+        "cpus" => or_nothing(
+            "Processor cores that it takes; 0 stands for all that the run may use.",
+            count(),
+        ),
+        "gpus" => or_nothing("Graphics processors that it takes.", count()),
+        "retries" => or_nothing("How often it is tried again after it failed.", count()),
+        "memory" => or_nothing(
+            "Memory that it takes: `2GiB`, or a number of MiB.",
+            json!({ "anyOf": [{ "type": "integer", "minimum": 0 }, { "type": "string" }] }),
+        ),
+        "timeout" => or_nothing(
+            "After so long it is ended: `90min`, or a number of seconds.",
+            json!({ "anyOf": [{ "type": "number", "exclusiveMinimum": 0 }, { "type": "string" }] }),
+        ),
         _ => json!({}),
     }
 }
@@ -226,8 +244,34 @@ fn experiment_key(key: &str) -> Value {
             json!({ "type": "array", "items": { "type": "integer" }, "uniqueItems": true }),
         ),
         "params" => or_nothing("Params for every pipeline.", defined("params")),
+        "matrix" => or_nothing(
+            "Params with the values that they take, each with each of the others.",
+            matrix(),
+        ),
+        "profile" => or_nothing(
+            "The profile of every pipeline, or several in order.",
+            json!({ "anyOf": [{ "$ref": "#/$defs/text" }, { "type": "array", "items": { "$ref": "#/$defs/text" } }] }),
+        ),
+        "overrides" => or_nothing(
+            "Params for single pipelines, by the pipeline's name.",
+            json!({ "type": "object", "additionalProperties": { "$ref": "#/$defs/params" } }),
+        ),
         _ => json!({}),
     }
+}
+
+/// Lists of values by param, and which combinations are left out or added.
+fn matrix() -> Value {
+    let combinations = json!({ "type": "array", "items": { "type": "object" } });
+    json!({
+        "type": "object",
+        "properties": { "exclude": combinations, "include": combinations },
+        "additionalProperties": { "type": "array" },
+    })
+}
+
+fn count() -> Value {
+    or_param(json!({ "type": "integer", "minimum": 0 }))
 }
 
 fn name() -> Value {
