@@ -174,17 +174,18 @@ include: {take: 80}
     );
     let tens = ["a", "b", "c", "d", "e", "f"].map(|name| format!("{name}: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]"));
     assert_eq!(one(&tens.join("\n")), "the matrix has more than 1000 combinations");
-    assert!(one("[{a: 1}]").starts_with("`matrix` must be a mapping of lists of values, by param, found a list"));
+    assert!(
+        mistakes("[{a: 1}]")[0]
+            .starts_with("[{a: 1}]: `matrix` must be a mapping of lists of values, by param, found a list")
+    );
 }
 
 type Part = BTreeMap<String, i64>;
 type Axes = BTreeMap<String, BTreeSet<i64>>;
+type Places = Vec<(usize, usize)>;
 
 /// Values by param; exclusions, each a value's place by param; inclusions. Values are below 9, included params are new.
-/// Axes, parts of them to exclude, and parts to include.
-type Drawn = (Axes, Vec<Vec<(usize, usize)>>, BTreeSet<Part>);
-
-fn matrices() -> impl Strategy<Value = Drawn> {
+fn matrices() -> impl Strategy<Value = (Axes, Vec<Places>, BTreeSet<Part>)> {
     let name = || proptest::sample::select(vec!["a", "b.c", "b.d", "take", "e.f.c"]).prop_map(str::to_owned);
     let axes = prop::collection::btree_map(name(), prop::collection::btree_set(0..9_i64, 1..4), 1..4);
     let excluded = prop::collection::vec(prop::collection::vec((0..4_usize, 0..4_usize), 1..4), 0..4);
