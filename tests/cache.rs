@@ -232,15 +232,7 @@ fn gc_keeps_what_kept_runs_used_and_removes_the_rest() {
     assert_eq!(json["removed"]["records"], 2);
     assert_eq!(json["removed"]["by_stage"]["split"]["count"], 1);
     assert_eq!(files(&project.path(".asm-pipe/records")).len(), 5);
-    assert_eq!(
-        project
-            .done("status --all --format json")
-            .json()
-            .as_array()
-            .unwrap()
-            .len(),
-        2
-    );
+    assert_eq!(project.done("runs --format json").json().as_array().unwrap().len(), 2);
     assert!(all_cached(&project, "-S seed=2") && all_cached(&project, "-S seed=3"));
     let gone = project.done("run data.yaml -S seed=1 --format json").events();
     assert_eq!((ends(&gone)["source"], ends(&gone)["split"]), ("cached", "ran"));

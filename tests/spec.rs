@@ -242,7 +242,7 @@ fn a_byte_order_mark_and_windows_line_ends_change_nothing() {
     3 |   b: {use: y}
       |       ^^^
       |
-      = note: the keys are `uses`, `in`, `with`, `doc`
+      = note: the keys are `uses`, `in`, `with`, `doc`, `cpus`, `memory`, `gpus`, `timeout`, `retries`
       = help: did you mean `uses`?
     "##);
 }

@@ -36,7 +36,7 @@ Examples:
 pub(super) const STATUS: &str = "\
 Examples:
   asm-pipe status           the newest run, stage by stage
-  asm-pipe runs             all runs";
+  asm-pipe status 20261122  the newest whose id begins so; `asm-pipe runs` lists them";
 
 pub(super) const STAGES: &str = "\
 Examples:

@@ -38,12 +38,12 @@ pub(super) fn stages(pipelines: &[Pipeline], current: &str) -> Vec<Candidate> {
             found.extend(of_rounds(pipeline, &inside, "", current));
         } else {
             let prefix = format!("{}/", pipeline.name.value);
-            let own = all
-                .iter()
-                .map(|each| Candidate::new(format!("{prefix}{}", each.value), each.help.clone()));
-            let own: Vec<Candidate> = own.collect();
+            // All members of a family, all seeds of a strategy, one member.
+            for owner in [&pipeline.family, &pipeline.strategy, &pipeline.name.value] {
+                let own = |each: &Candidate| Candidate::new(format!("{owner}/{}", each.value), each.help.clone());
+                found.extend(all.iter().map(own));
+            }
             found.extend(all);
-            found.extend(own);
             found.extend(of_rounds(pipeline, &inside, &prefix, current));
         }
     }
