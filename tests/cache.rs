@@ -5,23 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::support::{Answer, Project, digests, ends};
-
-/// Data and pools, without a detector: done in a moment.
-const DATA: &str = "
-name: data
-params: {images: 8, seed: 0}
-stages:
-  source: {uses: shapes, with: {set: trainval, images: \"${images}\"}}
-  split: {uses: split-pools, in: {dataset: source}, with: {initial: 3, validation: 2, seed: \"${seed}\"}}
-  batch: {uses: draw-batch, in: {pool: split.pool, dataset: source.dataset}, with: {take: 2}}
-";
-
-fn project() -> Project {
-    let project = Project::new();
-    project.file("data.yaml", DATA);
-    project
-}
+use crate::support::{Answer, DATA, Project, digests, ends};
 
 /// Runs the pipeline; the digests of all outputs.
 fn made(project: &Project) -> BTreeMap<String, String> {
@@ -71,7 +55,7 @@ fn all_cached(project: &Project, arguments: &str) -> bool {
 
 #[test]
 fn size_tells_of_every_part_and_of_the_largest_outputs_with_their_stage() {
-    let project = project();
+    let project = Project::with_data();
     made(&project);
     let text = project.done("cache size").stdout;
     for part in [
@@ -97,7 +81,7 @@ fn size_tells_of_every_part_and_of_the_largest_outputs_with_their_stage() {
 
 #[test]
 fn commands_that_need_a_store_say_that_there_is_none_and_make_none() {
-    let project = project();
+    let project = Project::with_data();
     for command in ["size", "verify", "gc", "export out", "repair data.yaml"] {
         let answer = project.run(&format!("cache {command}"));
         assert_eq!(answer.code, 4, "{command}");
@@ -112,7 +96,7 @@ fn commands_that_need_a_store_say_that_there_is_none_and_make_none() {
 
 #[test]
 fn verify_names_the_stage_and_the_output_of_what_is_lost_and_says_what_to_do() {
-    let project = project();
+    let project = Project::with_data();
     let digests = made(&project);
     assert!(project.done("cache verify").stdout.contains("all is as it should be"));
     overwrite(&object(&project, &digests["batch.batch"]), |bytes| bytes[3] ^= 1);
@@ -167,7 +151,7 @@ fn repair_heals_every_kind_of_loss_with_the_same_digests_and_runs_nothing_else()
         ),
     ];
     for (loss, lose, healed) in losses {
-        let project = project();
+        let project = Project::with_data();
         let before = made(&project);
         lose(&project, &before);
         // A stage that never ran is not lost.
@@ -199,7 +183,7 @@ fn repair_heals_every_kind_of_loss_with_the_same_digests_and_runs_nothing_else()
 
 #[test]
 fn what_other_pipelines_have_lost_is_told_and_left() {
-    let project = project();
+    let project = Project::with_data();
     let digests = made(&project);
     project.file(
         "other.yaml",
@@ -213,7 +197,7 @@ fn what_other_pipelines_have_lost_is_told_and_left() {
 
 #[test]
 fn gc_keeps_what_kept_runs_used_and_removes_the_rest() {
-    let project = project();
+    let project = Project::with_data();
     project.done("run data.yaml -S seed=1");
     project.done("run data.yaml -S seed=2");
     project.done("run data.yaml -S seed=3");
@@ -241,7 +225,7 @@ fn gc_keeps_what_kept_runs_used_and_removes_the_rest() {
 
 #[test]
 fn gc_without_runs_to_keep_leaves_an_empty_store_that_works() {
-    let project = project();
+    let project = Project::with_data();
     let before = made(&project);
     overwrite(&object(&project, &before["batch.batch"]), |bytes| bytes[0] ^= 1);
     project.run("cache verify");
@@ -262,7 +246,7 @@ fn gc_without_runs_to_keep_leaves_an_empty_store_that_works() {
 
 #[test]
 fn a_largest_size_removes_the_runs_that_were_not_used_for_longest_and_keeps_the_latest() {
-    let project = project();
+    let project = Project::with_data();
     project.done("run data.yaml -S seed=1");
     project.done("run data.yaml -S images=20");
     project.done("run data.yaml -S seed=2");
@@ -297,7 +281,7 @@ fn a_largest_size_removes_the_runs_that_were_not_used_for_longest_and_keeps_the_
 
 #[test]
 fn what_a_cut_off_stage_has_kept_stays_as_long_as_its_run() {
-    let project = project();
+    let project = Project::with_data();
     made(&project);
     let journal = files(&project.path(".asm-pipe/runs"));
     let journal = journal.iter().find(|path| path.ends_with("journal.jsonl")).unwrap();
@@ -322,7 +306,7 @@ fn what_a_cut_off_stage_has_kept_stays_as_long_as_its_run() {
 
 #[test]
 fn a_run_that_goes_on_keeps_what_it_has_found_and_what_it_may_still_come_to() {
-    let project = project();
+    let project = Project::with_data();
     project.file("asm-pipe-wait", WAITS);
     fs_err::set_permissions(project.path("asm-pipe-wait"), std::fs::Permissions::from_mode(0o755)).unwrap();
     project.file(
@@ -389,7 +373,7 @@ for line in sys.stdin:
 
 #[test]
 fn collections_and_runs_at_the_same_time_do_each_other_no_harm() {
-    let project = project();
+    let project = Project::with_data();
     // The same work under other names: a name alone does not protect what the other run has made.
     let renamed = [("source", "a"), ("split", "b"), ("batch", "c")];
     let renamed = renamed.iter().fold(
@@ -439,7 +423,7 @@ fn collections_and_runs_at_the_same_time_do_each_other_no_harm() {
 
 #[test]
 fn an_archive_makes_a_run_elsewhere_a_cached_one_and_is_kept_by_the_collector() {
-    let (here, there) = (project(), project());
+    let (here, there) = (Project::with_data(), Project::with_data());
     made(&here);
     here.file(
         "other.yaml",
@@ -463,7 +447,7 @@ fn an_archive_makes_a_run_elsewhere_a_cached_one_and_is_kept_by_the_collector() 
 
 #[test]
 fn an_archive_that_is_damaged_is_taken_in_part_and_one_that_is_none_not_at_all() {
-    let (here, there) = (project(), project());
+    let (here, there) = (Project::with_data(), Project::with_data());
     let digests = made(&here);
     let archive = there.path("archive");
     here.done(&format!("cache export {}", archive.display()));
@@ -487,7 +471,7 @@ fn an_archive_that_is_damaged_is_taken_in_part_and_one_that_is_none_not_at_all()
 
 #[test]
 fn stages_that_give_the_same_bytes_twice_are_told_so_and_nothing_is_recorded() {
-    let project = project();
+    let project = Project::with_data();
     let answer = project.done("check-determinism data.yaml");
     assert!(
         answer.stdout.contains("3 stages gave the same bytes twice"),

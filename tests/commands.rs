@@ -4,27 +4,11 @@ use std::io::{BufRead, BufReader};
 
 use asm_pipe::run::Event;
 
-use crate::support::{Project, ends};
-
-/// Data and pools, without a detector: done in a moment.
-const DATA: &str = "
-name: data
-params: {images: 8, seed: 0}
-stages:
-  source: {uses: shapes, with: {set: trainval, images: \"${images}\"}}
-  split: {uses: split-pools, in: {dataset: source}, with: {initial: 3, validation: 2, seed: \"${seed}\"}}
-  batch: {uses: draw-batch, in: {pool: split.pool, dataset: source.dataset}, with: {take: 2}}
-";
-
-fn project() -> Project {
-    let project = Project::new();
-    project.file("data.yaml", DATA);
-    project
-}
+use crate::support::{DATA, Project, ends};
 
 #[test]
 fn a_second_run_is_answered_from_the_store() {
-    let project = project();
+    let project = Project::with_data();
     let first = project.done("run data.yaml --format json").events();
     let second = project.done("run data.yaml --format json").events();
     assert!(ends(&first).values().all(|end| *end == "ran"));
@@ -34,7 +18,7 @@ fn a_second_run_is_answered_from_the_store() {
 
 #[test]
 fn a_changed_param_is_named_by_the_plan_and_runs_only_what_it_reaches() {
-    let project = project();
+    let project = Project::with_data();
     project.done("run data.yaml");
     let plan = project.done("plan data.yaml -S seed=1").stdout;
     assert!(plan.contains("cached  source"), "{plan}");
@@ -51,7 +35,7 @@ fn a_changed_param_is_named_by_the_plan_and_runs_only_what_it_reaches() {
 
 #[test]
 fn a_plan_touches_nothing() {
-    let project = project();
+    let project = Project::with_data();
     project.done("plan data.yaml");
     assert!(!project.path(".asm-pipe").exists());
     assert!(!project.path("results").exists());
@@ -59,14 +43,14 @@ fn a_plan_touches_nothing() {
 
 #[test]
 fn a_target_needs_only_what_is_before_it() {
-    let project = project();
+    let project = Project::with_data();
     let events = project.done("run data.yaml --target split --format json").events();
     assert_eq!(ends(&events).into_keys().collect::<Vec<_>>(), ["source", "split"]);
 }
 
 #[test]
 fn a_forced_stage_runs_though_it_is_cached() {
-    let project = project();
+    let project = Project::with_data();
     project.done("run data.yaml");
     let events = project.done("run data.yaml --force split --format json").events();
     assert_eq!(ends(&events)["split"], "ran");
@@ -80,7 +64,7 @@ fn a_forced_stage_runs_though_it_is_cached() {
 
 #[test]
 fn pipelines_given_together_share_what_is_the_same() {
-    let project = project();
+    let project = Project::with_data();
     project.file(
         "other.yaml",
         DATA.replace("name: data", "name: other").replace("take: 2", "take: 1"),
@@ -92,7 +76,7 @@ fn pipelines_given_together_share_what_is_the_same() {
 
 #[test]
 fn the_graph_is_drawn_in_every_format() {
-    let project = project();
+    let project = Project::with_data();
     for (format, part) in [
         ("ascii", "split-pools"),
         ("mermaid", "flowchart"),
@@ -106,7 +90,7 @@ fn the_graph_is_drawn_in_every_format() {
 
 #[test]
 fn params_prints_a_pipeline_that_runs_the_same() {
-    let project = project();
+    let project = Project::with_data();
     project.done("run data.yaml -S images=9");
     let resolved = project.done("params data.yaml -S images=9").stdout;
     project.file("resolved.yaml", resolved);
@@ -116,7 +100,7 @@ fn params_prints_a_pipeline_that_runs_the_same() {
 
 #[test]
 fn a_params_file_and_the_command_line_win_over_the_pipeline_in_this_order() {
-    let project = project();
+    let project = Project::with_data();
     project.file("mine.yaml", "images: 9\nseed: 3\n");
     let params = project
         .done("params data.yaml --params mine.yaml -S seed=4 --format json")
@@ -126,7 +110,7 @@ fn a_params_file_and_the_command_line_win_over_the_pipeline_in_this_order() {
 
 #[test]
 fn status_tells_of_the_newest_run() {
-    let project = project();
+    let project = Project::with_data();
     project.done("run data.yaml");
     project.done("run data.yaml");
     let newest = project.done("status").stdout;
@@ -135,7 +119,7 @@ fn status_tells_of_the_newest_run() {
 
 #[test]
 fn stages_explains_every_kind_that_it_lists() {
-    let project = project();
+    let project = Project::with_data();
     let kinds = project.done("stages --format json").json();
     let names: Vec<&str> = kinds
         .as_array()
@@ -199,7 +183,7 @@ fn data_shapes_writes_a_folder_that_parse_voc_reads() {
 
 #[test]
 fn every_kind_of_failure_has_its_exit_code() {
-    let project = project();
+    let project = Project::with_data();
     project.file("wrong.yaml", "stages: {a: {uses: shaps}}");
     project.file(
         "fails.yaml",

@@ -7,22 +7,6 @@ use serde_json::{Value, json};
 
 use crate::support::{Answer, Project};
 
-/// Data and pools, without a detector: done in a moment.
-const DATA: &str = "
-name: data
-params: {images: 8, seed: 0}
-stages:
-  source: {uses: shapes, with: {set: trainval, images: \"${images}\"}}
-  split: {uses: split-pools, in: {dataset: source}, with: {initial: 3, validation: 2, seed: \"${seed}\"}}
-  batch: {uses: draw-batch, in: {pool: split.pool, dataset: source.dataset}, with: {take: 2}}
-";
-
-fn project() -> Project {
-    let project = Project::new();
-    project.file("data.yaml", DATA);
-    project
-}
-
 /// The id of the newest run.
 fn newest(project: &Project) -> String {
     let runs = project.done("runs --format json").json();
@@ -31,7 +15,7 @@ fn newest(project: &Project) -> String {
 
 #[test]
 fn explain_tells_every_difference_and_the_stage_that_a_changed_input_comes_from() {
-    let project = project();
+    let project = Project::with_data();
     project.done("run data.yaml");
     project.done("run data.yaml -S images=9 --target source");
     let text = project.done("explain data.yaml -S images=9 -S seed=1").stdout;
@@ -87,7 +71,7 @@ fn explain_names_the_files_of_an_outside_folder_that_changed() {
 
 #[test]
 fn runs_lists_each_run_with_its_end_and_counts() {
-    let project = project();
+    let project = Project::with_data();
     project.done("run data.yaml");
     project.done("run data.yaml");
     project.file(
@@ -111,7 +95,7 @@ fn runs_lists_each_run_with_its_end_and_counts() {
 
 #[test]
 fn show_finds_a_stage_by_pipeline_by_run_and_by_key() {
-    let project = project();
+    let project = Project::with_data();
     project.done("run data.yaml");
     let shown = project.done("show data.yaml batch --format json").json();
     let stage = &shown[0];
@@ -132,7 +116,7 @@ fn show_finds_a_stage_by_pipeline_by_run_and_by_key() {
 
 #[test]
 fn what_cannot_be_shown_is_told_with_a_hint() {
-    let project = project();
+    let project = Project::with_data();
     for (arguments, code, part) in [
         ("show data.yaml batch", 3, "asm-pipe run"),
         ("show data.yaml btch", 2, "did you mean `batch`?"),
@@ -152,7 +136,7 @@ fn what_cannot_be_shown_is_told_with_a_hint() {
 
 #[test]
 fn get_copies_an_output_and_replaces_nothing_unless_told_to() {
-    let project = project();
+    let project = Project::with_data();
     project.done("run data.yaml");
     project.done("get data.yaml split.pool copy");
     let shown = project.done("show data.yaml split --format json").json();
@@ -188,7 +172,7 @@ fn get_copies_an_output_and_replaces_nothing_unless_told_to() {
 
 #[test]
 fn diff_puts_two_runs_or_a_run_and_a_pipeline_side_by_side() {
-    let project = project();
+    let project = Project::with_data();
     project.done("run data.yaml");
     let first = newest(&project);
     project.done("run data.yaml -S seed=1 -S images=9");

@@ -8,6 +8,16 @@ use std::process::{Child, Command, Output, Stdio};
 
 use asm_pipe::run::{Event, Moment};
 
+/// Data and pools, without a detector: done in a moment.
+pub(crate) const DATA: &str = "
+name: data
+params: {images: 8, seed: 0}
+stages:
+  source: {uses: shapes, with: {set: trainval, images: \"${images}\"}}
+  split: {uses: split-pools, in: {dataset: source}, with: {initial: 3, validation: 2, seed: \"${seed}\"}}
+  batch: {uses: draw-batch, in: {pool: split.pool, dataset: source.dataset}, with: {take: 2}}
+";
+
 /// A folder with a store and results of its own. The shipped pipelines are used where they lie.
 pub(crate) struct Project {
     folder: tempfile::TempDir,
@@ -25,6 +35,13 @@ impl Project {
     pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         Self { folder }
+    }
+
+    /// A project with [`DATA`] in `data.yaml`.
+    pub(crate) fn with_data() -> Self {
+        let project = Self::new();
+        project.file("data.yaml", DATA);
+        project
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
