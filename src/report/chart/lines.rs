@@ -17,6 +17,14 @@ pub struct Point {
     pub deviation: Option<f64>,
 }
 
+impl Point {
+    /// The lower edge of the band: what cannot be negative does not seem so.
+    fn lower(&self) -> Option<f64> {
+        let lower = self.y - self.deviation?;
+        Some(if self.y >= 0.0 { lower.max(0.0) } else { lower })
+    }
+}
+
 /// A curve.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Series {
@@ -53,10 +61,7 @@ impl LineChart {
     /// What is shown across and up.
     fn bounds(&self) -> [(f64, f64); 2] {
         let points = || self.series.iter().flat_map(|series| &series.points);
-        let ends = |p: &Point| {
-            let deviation = p.deviation.unwrap_or(0.0);
-            [p.y - deviation, p.y + deviation]
-        };
+        let ends = |p: &Point| [p.lower().unwrap_or(p.y), p.y + p.deviation.unwrap_or(0.0)];
         [span(points().map(|p| p.x)), span(points().flat_map(ends))]
     }
 }
@@ -74,7 +79,12 @@ fn span(values: impl Iterator<Item = f64> + Clone) -> (f64, f64) {
         extent if extent > 1e-9 => extent * 0.06,
         _ => high.abs().max(1.0) * 0.1,
     };
-    (if low == 0.0 { 0.0 } else { low - margin }, high + margin)
+    let below = if low >= 0.0 {
+        (low - margin).max(0.0)
+    } else {
+        low - margin
+    };
+    (if low == 0.0 { 0.0 } else { below }, high + margin)
 }
 
 impl Drawing for LineChart {
@@ -127,11 +137,7 @@ impl Drawing for LineChart {
         for (index, series) in self.series.iter().enumerate() {
             let band: Vec<(f64, f64)> = {
                 let upper = series.points.iter().filter_map(|p| Some((p.x, p.y + p.deviation?)));
-                let lower = series
-                    .points
-                    .iter()
-                    .rev()
-                    .filter_map(|p| Some((p.x, p.y - p.deviation?)));
+                let lower = series.points.iter().rev().filter_map(|p| Some((p.x, p.lower()?)));
                 upper.chain(lower).collect()
             };
             if band.len() > 3 {
