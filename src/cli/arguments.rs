@@ -30,6 +30,7 @@ const EXIT_CODES: &str = "Exit codes: 0 done, 1 a stage failed, 2 the command li
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Run pipelines: what the store has is taken from it, the rest is made, results are written.
+    #[command(visible_alias = "rerun")]
     Run(Run),
     /// Show what would run and why. Nothing is touched.
     Plan(Plan),

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::arguments::Diff;
 use super::failure::Failure;
-use super::progress::short;
+use super::figures::short;
 use super::subject::Subject;
 use super::terminal::{self, Format};
 use super::workspace::Untouched;

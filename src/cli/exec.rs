@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::arguments::Exec;
 use super::failure::{Failure, FailureKind};
-use super::progress::short;
+use super::figures::short;
 use super::stages::unknown_kind;
 use super::terminal::{self, Format};
 use super::workspace::Untouched;

@@ -2,8 +2,8 @@
 
 use super::arguments::Explain;
 use super::failure::Failure;
+use super::figures::duration;
 use super::load::{load, unknown_stages};
-use super::progress::duration;
 use super::status::when;
 use super::terminal::{self, CYAN, DIM, Format, GREEN, RESET, YELLOW};
 use super::workspace::Untouched;

@@ -12,6 +12,7 @@ mod examples;
 mod exec;
 mod explain;
 mod failure;
+mod figures;
 mod get;
 mod graph;
 mod init;

@@ -4,10 +4,11 @@ use serde_json::json;
 
 use super::arguments::Plan;
 use super::failure::Failure;
+use super::figures::{duration, size};
 use super::load::load;
 use super::terminal::{self, CYAN, DIM, Format, GREEN, RESET, YELLOW};
 use super::workspace::Untouched;
-use crate::run::{Forecast, forecast};
+use crate::run::{Estimate, Forecast, estimate, forecast};
 
 pub(super) fn plan(arguments: &Plan) -> Result<(), Failure> {
     let opened = Untouched::open(&arguments.store)?;
@@ -17,10 +18,13 @@ pub(super) fn plan(arguments: &Plan) -> Result<(), Failure> {
     let loaded = load(&arguments.pipelines, &arguments.target.target, &workspace.registry)?;
     let forecasts = forecast(&loaded.plan, &workspace.registry, &workspace.store, &[])
         .map_err(|e| Failure::environment(e.to_string()))?;
+    let estimates = estimate(&loaded.plan, &forecasts, &workspace.store);
     if arguments.output.format == Format::Json {
-        let rows = loaded.plan.nodes.iter().zip(&forecasts);
+        let rows = loaded.plan.nodes.iter().zip(&forecasts).zip(&estimates);
         let rows: Vec<_> = rows
-            .map(|(node, forecast)| json!({ "stage": node.name, "kind": node.kind, "forecast": forecast }))
+            .map(|((node, forecast), estimate)| {
+                json!({ "stage": node.name, "kind": node.kind, "forecast": forecast, "estimate": estimate })
+            })
             .collect();
         return terminal::print_json(&rows);
     }
@@ -43,5 +47,25 @@ pub(super) fn plan(arguments: &Plan) -> Result<(), Failure> {
     }
     let [cached, run, maybe, pruned] = counts;
     text += &format!("\n{run} to run, {maybe} perhaps, {cached} cached, {pruned} pruned\n");
+    text += &expected(run + maybe, &estimates);
     terminal::print(&text)
+}
+
+/// A line on what the stages that run are likely to take.
+fn expected(run: usize, estimates: &[Option<Estimate>]) -> String {
+    let known: Vec<&Estimate> = estimates.iter().flatten().collect();
+    if known.is_empty() {
+        return String::new();
+    }
+    let seconds = known.iter().map(|estimate| estimate.seconds).sum();
+    let bytes = known.iter().map(|estimate| estimate.bytes).sum();
+    let rest = match run.saturating_sub(known.len()) {
+        0 => String::new(),
+        unknown => format!("; {unknown} have never run"),
+    };
+    format!(
+        "about {} of work and {} of outputs, as before{rest}\n",
+        duration(seconds),
+        size(bytes)
+    )
 }

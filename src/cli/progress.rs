@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::figures::{duration, short};
 use super::terminal::{self, CYAN, DIM, Format, GREEN, RED, RESET, YELLOW};
 use crate::run::{Event, Moment};
 use crate::stage::Progress;
@@ -226,47 +227,5 @@ fn plural(unit: &str) -> String {
         String::new()
     } else {
         format!("{unit}s")
-    }
-}
-
-/// A figure with as many digits as a person reads.
-#[must_use]
-pub(super) fn short(value: f64) -> String {
-    if value.fract() == 0.0 && value.abs() < 1e9 {
-        format!("{value:.0}")
-    } else if value.abs() >= 100.0 {
-        format!("{value:.1}")
-    } else {
-        format!("{value:.3}")
-    }
-}
-
-/// A time such as `0.4 s`, `12 s` or `3 min 05 s`.
-#[must_use]
-pub(super) fn duration(seconds: f64) -> String {
-    if seconds < 9.95 {
-        return format!("{seconds:.1} s");
-    }
-    let whole = seconds.round() as u64;
-    match (whole / 3600, whole / 60 % 60, whole % 60) {
-        (0, 0, seconds) => format!("{seconds} s"),
-        (0, minutes, seconds) => format!("{minutes} min {seconds:02} s"),
-        (hours, minutes, _) => format!("{hours} h {minutes:02} min"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn times_are_given_in_the_unit_that_fits() {
-        let texts = [0.04, 9.96, 61.0, 7265.0].map(duration);
-        assert_eq!(texts, ["0.0 s", "10 s", "1 min 01 s", "2 h 01 min"]);
-    }
-
-    #[test]
-    fn figures_have_the_digits_a_person_reads() {
-        assert_eq!([400.0, 0.51234, 1234.56].map(short), ["400", "0.512", "1234.6"]);
     }
 }

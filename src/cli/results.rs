@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::failure::Failure;
+use super::figures::duration;
 use super::load::Loaded;
-use super::progress::duration;
 use super::workspace::Workspace;
 use crate::plan::{Format, Node, Plan, draw};
 use crate::report::page::{Bar, Figure, Grid, Page};

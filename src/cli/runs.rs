@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::arguments::Runs;
 use super::failure::Failure;
-use super::progress::duration;
+use super::figures::duration;
 use super::status::{command, existing_store, when, word};
 use super::terminal::{self, Format};
 use crate::report::page::Grid;

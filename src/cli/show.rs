@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use super::arguments::Show;
 use super::columns::columns;
 use super::failure::Failure;
-use super::progress::{duration, short};
+use super::figures::{duration, short, size};
 use super::status::when;
 use super::subject::Subject;
 use super::terminal::{self, Format};
@@ -207,14 +207,6 @@ fn section(heading: &str, rows: impl IntoIterator<Item = Vec<String>>) -> String
     format!("  {heading}\n{}", lines.collect::<String>())
 }
 
-fn size(bytes: u64) -> String {
-    let units = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
-    match units.iter().find(|(_, unit)| bytes >= *unit) {
-        Some((name, unit)) => format!("{:.1} {name}", bytes as f64 / *unit as f64),
-        None => format!("{bytes} B"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -224,13 +216,5 @@ mod tests {
         let rows = [["a", "1"], ["long", "2"]].map(|row| row.map(str::to_owned).to_vec());
         assert_eq!(section("params", rows), "  params\n    a     1\n    long  2\n");
         assert_eq!(section("notes", []), "");
-    }
-
-    #[test]
-    fn sizes_are_given_in_the_unit_that_fits() {
-        assert_eq!(
-            [12, 2048, 5 << 20, 3 << 29].map(size),
-            ["12 B", "2.0 KiB", "5.0 MiB", "1.5 GiB"]
-        );
     }
 }

@@ -10,6 +10,7 @@ pub mod collect;
 pub mod command;
 mod compare;
 mod engine;
+mod estimate;
 pub mod event;
 pub mod executor;
 pub mod executors;
@@ -43,6 +44,7 @@ pub mod workers;
 
 pub use compare::{Comparison, Pair, compare};
 pub use engine::run;
+pub use estimate::{Estimate, estimate};
 pub use event::{Event, Moment};
 pub use explain::{Cause, Explained, Source, explain};
 pub use forecast::{Forecast, Root, forecast};

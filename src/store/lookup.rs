@@ -58,6 +58,13 @@ impl Store {
         })
     }
 
+    /// The latest record of a stage of this name, whatever its params and inputs were. None when nothing is known.
+    #[must_use]
+    pub fn latest(&self, stage: &str) -> Option<Record> {
+        let keys = self.history(stage);
+        keys.iter().find_map(|key| self.record(key).ok().flatten())
+    }
+
     /// Writes down what a stage gave. From then on the key is a hit.
     ///
     /// # Errors

@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 
 use super::super::failure::Failure;
+use super::super::figures;
 use super::super::load::load;
 use super::super::terminal::{self, Format};
 use super::super::workspace::Workspace;
 use super::arguments::Export;
-use super::{bytes, counted, existing};
+use super::{counted, existing};
 use crate::run::{Forecast, forecast};
 use crate::store::Digest;
 
@@ -38,7 +39,7 @@ pub(super) fn export(arguments: &Export) -> Result<(), Failure> {
         "exported {} with {}, {}, to {}\n",
         counted(exported.records, "record"),
         counted(exported.objects.count, "object"),
-        bytes(exported.objects.bytes),
+        figures::size(exported.objects.bytes),
         folder.display()
     ))
 }

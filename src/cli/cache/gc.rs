@@ -3,9 +3,10 @@
 use serde_json::json;
 
 use super::super::failure::Failure;
+use super::super::figures;
 use super::super::terminal::{self, Format};
 use super::arguments::Gc;
-use super::{bytes, counted, existing};
+use super::{counted, existing};
 use crate::report::page::Grid;
 use crate::run::collect::{Policy, Survey, collect, survey};
 use crate::store::Garbage;
@@ -37,7 +38,7 @@ pub(super) fn gc(arguments: &Gc) -> Result<(), Failure> {
     }
     match removed {
         None => terminal::print("nothing was removed: this was a dry run\n"),
-        Some(removed) => terminal::print(&format!("freed {}\n", bytes(removed.bytes()))),
+        Some(removed) => terminal::print(&format!("freed {}\n", figures::size(removed.bytes()))),
     }
 }
 
@@ -61,7 +62,7 @@ fn shown(survey: &Survey, policy: &Policy) -> String {
     let mut text = format!(
         "keeping {} with {}",
         counted(survey.kept.len(), "run"),
-        bytes(survey.kept_bytes)
+        figures::size(survey.kept_bytes)
     );
     if !survey.living.is_empty() {
         text += &format!("; going on: {}", survey.living.join(", "));
@@ -73,14 +74,14 @@ fn shown(survey: &Survey, policy: &Policy) -> String {
     let mut rows: Vec<Vec<String>> = garbage
         .by_stage()
         .into_iter()
-        .map(|(stage, part)| vec![stage, counted(part.count, "record"), bytes(part.bytes)])
+        .map(|(stage, part)| vec![stage, counted(part.count, "record"), figures::size(part.bytes)])
         .collect();
     let nameless = garbage.nameless_bytes();
     if nameless > 0 {
         rows.push(vec![
             "(content that no stage names)".to_owned(),
             String::new(),
-            bytes(nameless),
+            figures::size(nameless),
         ]);
     }
     for (name, what, parts) in [
@@ -92,7 +93,7 @@ fn shown(survey: &Survey, policy: &Policy) -> String {
             rows.push(vec![
                 name.to_owned(),
                 counted(parts.len(), what),
-                bytes(parts.values().sum()),
+                figures::size(parts.values().sum()),
             ]);
         }
     }

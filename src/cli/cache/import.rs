@@ -1,9 +1,10 @@
 //! `asm-pipe cache import`: records and outputs from a folder.
 
 use super::super::failure::{Failure, FailureKind};
+use super::super::figures;
 use super::super::terminal::{self, Format};
 use super::arguments::Import;
-use super::{bytes, counted};
+use super::counted;
 use crate::run::import::import as take;
 use crate::store::{Store, StoreError};
 
@@ -26,7 +27,7 @@ pub(super) fn import(arguments: &Import) -> Result<(), Failure> {
             "imported {} with {}, {}; {} there already\n",
             counted(imported.taken.len(), "record"),
             counted(imported.objects.count, "object"),
-            bytes(imported.objects.bytes),
+            figures::size(imported.objects.bytes),
             imported.present.len()
         ))?;
     }

@@ -34,35 +34,8 @@ pub(super) fn existing(path: &Path) -> Result<Store, Failure> {
     })
 }
 
-/// Bytes for people.
-pub(super) fn bytes(bytes: u64) -> String {
-    let (mut value, mut unit) = (bytes as f64, "B");
-    for next in ["KiB", "MiB", "GiB", "TiB"] {
-        if value < 1024.0 {
-            break;
-        }
-        (value, unit) = (value / 1024.0, next);
-    }
-    if unit == "B" {
-        format!("{bytes} B")
-    } else {
-        format!("{value:.1} {unit}")
-    }
-}
-
 /// `1 record`, `2 records`.
 fn counted(count: usize, what: &str) -> String {
     let ending = if count == 1 { "" } else { "s" };
     format!("{count} {what}{ending}")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::bytes;
-
-    #[test]
-    fn sizes_are_given_in_the_unit_that_fits() {
-        let texts = [0, 1023, 1024, 3 << 29, 7 << 40].map(bytes);
-        assert_eq!(texts, ["0 B", "1023 B", "1.0 KiB", "1.5 GiB", "7.0 TiB"]);
-    }
 }

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use serde_json::json;
 
 use super::super::failure::Failure;
+use super::super::figures;
 use super::super::terminal::{self, Format};
 use super::arguments::Size;
-use super::{bytes, existing};
+use super::existing;
 use crate::report::page::Grid;
 use crate::run::collect::{Policy, survey_of};
 use crate::store::{Census, Digest, Part};
@@ -35,7 +36,7 @@ pub(super) fn size(arguments: &Size) -> Result<(), Failure> {
             "gc": { "keep_runs": Policy::default().keep_runs, "frees": garbage, "by_stage": survey.garbage.by_stage() },
         }));
     }
-    let row = |name: &str, part: Part| vec![name.to_owned(), part.count.to_string(), bytes(part.bytes)];
+    let row = |name: &str, part: Part| vec![name.to_owned(), part.count.to_string(), figures::size(part.bytes)];
     let parts = Grid {
         heads: ["part", "count", "size"].map(str::to_owned).to_vec(),
         rows: vec![
@@ -52,16 +53,16 @@ pub(super) fn size(arguments: &Size) -> Result<(), Failure> {
         heads: ["largest outputs", "size"].map(str::to_owned).to_vec(),
         rows: largest
             .into_iter()
-            .map(|(size, _, output)| vec![output, bytes(size)])
+            .map(|(size, _, output)| vec![output, figures::size(size)])
             .collect(),
     };
     terminal::print(&format!(
         "{}: {}\n\n{}\n{}\n`asm-pipe cache gc` would free {}\n",
         store.root().display(),
-        bytes(inventory.bytes()),
+        figures::size(inventory.bytes()),
         parts.text(),
         outputs.text(),
-        bytes(garbage),
+        figures::size(garbage),
     ))
 }
 

@@ -6,9 +6,10 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
 
 use super::super::failure::Failure;
+use super::super::figures;
 use super::super::terminal::{self, Format};
 use super::arguments::Verify;
-use super::{bytes, counted, existing};
+use super::{counted, existing};
 use crate::store::{Store, Verification};
 
 pub(super) fn verify(arguments: &Verify) -> Result<(), Failure> {
@@ -42,7 +43,7 @@ pub(super) fn watched(store: &Store, format: Format) -> Result<Verification, Fai
     let found = store.verify_and_tell(&|objects, size| {
         bar.set_length(objects as u64);
         bar.inc(1);
-        bar.set_message(bytes(read.fetch_add(size, Ordering::Relaxed) + size));
+        bar.set_message(figures::size(read.fetch_add(size, Ordering::Relaxed) + size));
     });
     bar.finish_and_clear();
     Ok(found?)
@@ -54,7 +55,7 @@ pub(super) fn text(found: &Verification) -> String {
         "read {} and {}, {}\n",
         counted(found.objects, "object"),
         counted(found.records, "record"),
-        bytes(found.bytes)
+        figures::size(found.bytes)
     );
     for missing in &found.missing {
         let how = if found.damaged.contains(&missing.digest) {

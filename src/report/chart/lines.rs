@@ -84,7 +84,7 @@ fn span(values: impl Iterator<Item = f64> + Clone) -> (f64, f64) {
     } else {
         low - margin
     };
-    (if low == 0.0 { 0.0 } else { below }, high + margin)
+    (below, high + margin)
 }
 
 impl Drawing for LineChart {
