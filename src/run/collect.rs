@@ -2,11 +2,11 @@
 //!
 //! How that is safe while runs go on is told in `store/collect.rs`.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::time::Duration;
 
 use super::usage::{Usage, usages};
-use crate::store::{Census, Garbage, Store, StoreError, Wanted};
+use crate::store::{Census, Digest, Garbage, Store, StoreError, Wanted};
 
 /// How long to wait for a moment in which nobody uses the store.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -55,6 +55,16 @@ pub fn survey(store: &Store, policy: &Policy) -> Result<Survey, StoreError> {
 /// # Errors
 /// When the store or the runs cannot be read.
 pub fn survey_of(census: &Census, store: &Store, policy: &Policy) -> Result<Survey, StoreError> {
+    survey_beside(census, store, policy, BTreeSet::new())
+}
+
+/// The same when these keys are wanted besides.
+fn survey_beside(
+    census: &Census,
+    store: &Store,
+    policy: &Policy,
+    keys: BTreeSet<Digest>,
+) -> Result<Survey, StoreError> {
     let runs = store.runs();
     // After the census: what is recorded in between is not in it and so not garbage.
     let usages = usages(&runs).map_err(|source| StoreError::Io {
@@ -63,7 +73,10 @@ pub fn survey_of(census: &Census, store: &Store, policy: &Policy) -> Result<Surv
         source,
     })?;
     let kept = kept(&usages, census, policy);
-    let mut wanted = Wanted::default();
+    let mut wanted = Wanted {
+        keys,
+        ..Wanted::default()
+    };
     let mut survey = Survey::default();
     for usage in kept {
         wanted.keys.extend(&usage.keys);
@@ -118,7 +131,12 @@ pub fn collect(store: &Store, policy: &Policy, shown: &Garbage) -> Result<Garbag
             path: store.root().to_owned(),
         });
     };
-    let going = shown.clone().and(&survey(store, policy)?.garbage);
+    // A record that was not shown stays, and so must its objects: when it was not there yet, they may have been shown as
+    // content that no record names.
+    let census = store.census()?;
+    let new = census.records.keys().filter(|key| !shown.records.contains_key(key));
+    let new = new.copied().collect();
+    let going = shown.clone().and(&survey_beside(&census, store, policy, new)?.garbage);
     let removed = store.remove(&alone, &going)?;
     drop(alone);
     removed.delete()?;
@@ -130,7 +148,6 @@ mod tests {
     use super::super::Event;
     use super::super::test_support::{World, make, plan};
     use super::*;
-    use crate::store::Digest;
 
     fn usage(id: &str, lives: bool) -> Usage {
         Usage {
@@ -200,6 +217,26 @@ mod tests {
         assert_eq!(gone.objects.keys().collect::<Vec<_>>(), [&shown_object]);
         let left = survey(&world.store, &nobody).unwrap().garbage;
         assert_eq!(left.objects.keys().collect::<Vec<_>>(), [&later]);
+    }
+
+    #[test]
+    fn content_that_a_new_record_has_come_to_name_stays_with_it() {
+        let world = World::new();
+        let nobody = Policy {
+            keep_runs: 0,
+            max_bytes: None,
+        };
+        let path = world.folder.path().join("nameless");
+        fs_err::write(&path, "a").unwrap();
+        world.store.ingest(&path).unwrap();
+        let shown = survey(&world.store, &nobody).unwrap().garbage;
+        let plan = plan([make("a", &[])]);
+        world.run(&plan);
+        // Its process lives, for it is this one: without its journal it has ended.
+        fs_err::remove_dir_all(world.store.runs()).unwrap();
+        collect(&world.store, &nobody, &shown).unwrap();
+        assert!(world.store.verify().unwrap().is_good());
+        assert_eq!(world.run(&plan).0.counts.cached, 1);
     }
 
     #[test]

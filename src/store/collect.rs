@@ -17,7 +17,8 @@
 //! deleted from there when it is open again; what a killed collector leaves there is swept like all of `tmp`. Records go
 //! before objects, so that a kill in between leaves content without a name and not a name without content.
 //!
-//! What is removed has been shown before: it was garbage when that was asked, and still is when the gate is closed.
+//! What is removed has been shown before: it was garbage when that was asked, and still is when the gate is closed. A record that is
+//! new since then stays with all that it names, wanted or not.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Path, PathBuf};

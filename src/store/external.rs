@@ -34,6 +34,9 @@ pub(super) struct Outside {
     read: AtomicU64,
 }
 
+/// A file that was looked at: its name, what it is, its stamp if that can be trusted, and whether the stamp is news.
+type Looked = (String, Entry, Option<Stamp>, bool);
+
 /// What the index says of the files under one path; the path itself is the empty name.
 type Index = BTreeMap<String, (Stamp, Digest)>;
 
@@ -97,8 +100,13 @@ impl Outside {
         };
         let index_path = self.index_path(&top);
         let index = load(&index_path);
-        let entries = found.par_iter().map(|file| self.entry(file, &index));
-        let entries: Vec<(String, Entry, Option<Stamp>, bool)> = entries.collect::<Result<_, StoreError>>()?;
+        let entry = |file| self.entry(file, &index);
+        let entries: Result<Vec<Looked>, StoreError> = match found.as_slice() {
+            // Waking other threads costs more than one file.
+            [one] => entry(one).map(|looked| vec![looked]),
+            many => many.par_iter().map(entry).collect(),
+        };
+        let entries = entries?;
         if entries.iter().any(|(.., fresh)| *fresh) {
             self.save(&top, &index_path, &entries, include);
         }
@@ -115,7 +123,7 @@ impl Outside {
 
     /// The digest of a file: from the index if its stamp is there. The stamp comes back if it can be trusted, and
     /// whether that is news.
-    fn entry(&self, file: &Found, index: &Index) -> Result<(String, Entry, Option<Stamp>, bool), StoreError> {
+    fn entry(&self, file: &Found, index: &Index) -> Result<Looked, StoreError> {
         if let Some((stamp, digest)) = index.get(&file.name)
             && *stamp == file.stamp
         {

@@ -5,6 +5,7 @@
 mod template;
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -77,23 +78,26 @@ impl JsonSchema for Run {
     }
 }
 
+/// Made once: a pipeline may have thousands of commands.
+static INFO: LazyLock<KindInfo> = LazyLock::new(|| KindInfo {
+    name: COMMAND.to_owned(),
+    version: 1,
+    summary: "Runs any program in a folder of its own".to_owned(),
+    params: params_schema::<CommandParams>(),
+    inputs: Vec::new(),
+    outputs: Vec::new(),
+    external: vec![ExternalInput {
+        param: "files".to_owned(),
+        include: Vec::new(),
+    }],
+    cpus: 1,
+    memory_mib: 0,
+});
+
 /// What the kind says of itself as long as no stage is known.
 #[must_use]
 pub fn info() -> KindInfo {
-    KindInfo {
-        name: COMMAND.to_owned(),
-        version: 1,
-        summary: "Runs any program in a folder of its own".to_owned(),
-        params: params_schema::<CommandParams>(),
-        inputs: Vec::new(),
-        outputs: Vec::new(),
-        external: vec![ExternalInput {
-            param: "files".to_owned(),
-            include: Vec::new(),
-        }],
-        cpus: 1,
-        memory_mib: 0,
-    }
+    INFO.clone()
 }
 
 /// An input as a stage declares it.
