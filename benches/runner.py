@@ -17,6 +17,8 @@ import tempfile
 import time
 from pathlib import Path
 
+# asm-pipe does not trust the time of a file that changed less than two seconds before it was read.
+SETTLED = 2.5
 HERE = Path(__file__).resolve().parent
 
 
@@ -119,9 +121,11 @@ def measure(tool, name, count, big):
     with tempfile.TemporaryDirectory() as place:
         shape = Shape(Path(place) / "w", name, count, big)
         command = TOOLS[tool](shape)
+        time.sleep(SETTLED)
         times = {"cold": timed(command, shape.folder), "noop": timed(command, shape.folder)}
         for path in shape.sources():
             os.utime(path)
+        time.sleep(SETTLED)
         times["touch"] = timed(command, shape.folder)
         times["after touch"] = timed(command, shape.folder)
         if name != "dir":

@@ -15,6 +15,7 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 
 use super::task::{End, Fate, Task};
 use crate::plan::NodeId;
@@ -398,14 +399,14 @@ impl Scheduler {
 
     /// Starts what fits, the longest chain first. What does not fit may be overtaken, but not for ever.
     fn start_ready(&mut self, actions: &mut Vec<Action>) {
-        if self.halted.is_some() || self.running.len() >= self.limits.jobs {
-            return;
-        }
         let mut passed = Vec::new();
-        for (chain, node) in self.ready.clone() {
-            if self.running.len() >= self.limits.jobs {
+        let mut after = Bound::Unbounded;
+        // One at a time: thousands may be ready, and mostly there is no room for any.
+        while self.halted.is_none() && !self.is_full() {
+            let Some((chain, node)) = self.ready.range((after, Bound::Unbounded)).next().copied() else {
                 return;
-            }
+            };
+            after = Bound::Excluded((chain, node));
             if self.fits(node) {
                 for other in &passed {
                     *self.overtaken.entry(*other).or_default() += 1;
@@ -421,6 +422,12 @@ impl Scheduler {
                 }
             }
         }
+    }
+
+    /// Whether nothing at all can start: a job takes at least a core.
+    fn is_full(&self) -> bool {
+        let cpus: u64 = self.running.iter().map(|node| u64::from(self.cpus(*node))).sum();
+        self.running.len() >= self.limits.jobs || cpus >= u64::from(self.limits.cpus)
     }
 
     fn fits(&self, node: NodeId) -> bool {

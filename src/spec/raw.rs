@@ -28,7 +28,8 @@ fn options() -> Options {
         budget: serde_yaml::budget! {
             max_depth: MAX_DEPTH,
             flow_nesting_limit: MAX_DEPTH,
-            max_nodes: 100_000,
+            // Room for tens of thousands of stages.
+            max_nodes: 2_000_000,
             max_recorded_anchor_events: 100_000,
             max_documents: 2,
         },
