@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::Forecast;
-use crate::plan::Plan;
+use crate::plan::{Node, Plan};
 use crate::store::{Record, Store};
 
 /// What a stage is likely to take.
@@ -26,8 +26,8 @@ impl Estimate {
     }
 }
 
-/// For each node that would or might run: what the latest stage of its name took; for one whose name is new, the mean of its
-/// stage's other rounds and pipelines. None for those that would not run or of which nothing is known.
+/// For each node that would or might run: what the latest stage of its name took, best one with the same params; for one whose name
+/// is new, the mean of its stage's other rounds and pipelines. None for those that would not run or of which nothing is known.
 #[must_use]
 pub fn estimate(plan: &Plan, forecasts: &[Forecast], store: &Store) -> Vec<Option<Estimate>> {
     let runs = |forecast: &Forecast| {
@@ -36,16 +36,7 @@ pub fn estimate(plan: &Plan, forecasts: &[Forecast], store: &Store) -> Vec<Optio
             Forecast::Run { .. } | Forecast::After { .. } | Forecast::Maybe { .. }
         )
     };
-    let known: Vec<Option<Estimate>> = plan
-        .nodes
-        .iter()
-        .map(|node| {
-            store
-                .latest(&node.name)
-                .filter(|record| record.material.kind == node.kind)
-        })
-        .map(|record| record.as_ref().map(Estimate::of))
-        .collect();
+    let known: Vec<Option<Estimate>> = plan.nodes.iter().map(|node| before(node, store)).collect();
     let mut alike: BTreeMap<(&str, &str), Vec<Estimate>> = BTreeMap::new();
     for (node, estimate) in plan.nodes.iter().zip(&known) {
         alike.entry((&node.kind, &node.stage)).or_default().extend(estimate);
@@ -60,6 +51,21 @@ pub fn estimate(plan: &Plan, forecasts: &[Forecast], store: &Store) -> Vec<Optio
         runs(forecast).then(|| own.or_else(others)).flatten()
     })
     .collect()
+}
+
+fn before(node: &Node, store: &Store) -> Option<Estimate> {
+    let mut latest = None;
+    for record in store
+        .recent(&node.name)
+        .filter(|record| record.material.kind == node.kind)
+    {
+        let mut params = record.material.params.as_object().into_iter().flatten();
+        if params.all(|(name, value)| node.params.get(name) == Some(value)) {
+            return Some(Estimate::of(&record));
+        }
+        latest.get_or_insert(Estimate::of(&record));
+    }
+    latest
 }
 
 fn mean(all: &[Estimate]) -> Option<Estimate> {
@@ -87,6 +93,23 @@ mod tests {
         let found = estimate(&after, &forecasts, &world.store);
         assert_eq!((found[0], found[2]), (None, None));
         assert_eq!(found[1].unwrap().bytes, "ab".len() as u64);
+    }
+
+    #[test]
+    fn what_ran_with_the_same_params_counts_before_what_ran_last() {
+        let world = World::new();
+        let with = |show: &str| {
+            let mut plan = plan([make("a", &[]), make("b", &[0])]);
+            plan.nodes[1].params["show"] = show.into();
+            plan
+        };
+        world.run(&with("long text"));
+        world.run(&with("x"));
+        let mut again = with("long text");
+        again.nodes[0].params["show"] = "other".into();
+        let forecasts = forecast(&again, &world.registry, &world.store, &[]).unwrap();
+        let found = estimate(&again, &forecasts, &world.store);
+        assert_eq!(found[1].unwrap().bytes, "along text".len() as u64);
     }
 
     #[test]

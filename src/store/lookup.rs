@@ -58,11 +58,10 @@ impl Store {
         })
     }
 
-    /// The latest record of a stage of this name, whatever its params and inputs were. None when nothing is known.
-    #[must_use]
-    pub fn latest(&self, stage: &str) -> Option<Record> {
-        let keys = self.history(stage);
-        keys.iter().find_map(|key| self.record(key).ok().flatten())
+    /// The last records of stages of this name, whatever their params and inputs were, latest first.
+    pub fn recent(&self, stage: &str) -> impl Iterator<Item = Record> + '_ {
+        let keys = self.history(stage).into_iter();
+        keys.filter_map(|key| self.record(&key).ok().flatten())
     }
 
     /// Writes down what a stage gave. From then on the key is a hit.
