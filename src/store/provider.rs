@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 use super::stamp::Stamp;
 use super::{Digest, Store, atomic};
 
-/// A program that changed so shortly before could change again without it showing in its stamp.
-const RACY: Duration = Duration::from_secs(2);
+/// A program that changed so shortly before could change again without it showing in its stamp: two ticks of a slow kernel's
+/// clock, on which file systems that hold programs put their times.
+const RACY: Duration = Duration::from_millis(20);
 
 #[derive(Serialize, Deserialize)]
 struct Answer {
@@ -53,7 +54,7 @@ impl Store {
     /// # Errors
     /// Those of `describe`. A cache that cannot be read or written only costs the asking.
     pub fn provider_cache<E>(&self, program: &Path, describe: impl FnOnce() -> Result<String, E>) -> Result<String, E> {
-        let Some((program, stamp, old)) = identify(program) else {
+        let Some((program, stamp)) = settled(program) else {
             return describe();
         };
         let name = Digest::of_bytes(program.as_os_str().as_encoded_bytes()).to_string();
@@ -75,20 +76,25 @@ impl Store {
             inode: stamp.inode,
             text,
         };
-        if old && let Ok(json) = serde_json::to_vec(&answer) {
+        if let Ok(json) = serde_json::to_vec(&answer) {
             let _ = atomic::write(&path, &self.temporary(), &json);
         }
         Ok(answer.text)
     }
 }
 
-/// The program's file, its stamp, and whether its last change is long enough ago.
-fn identify(program: &Path) -> Option<(PathBuf, Stamp, bool)> {
+/// The program's file and its stamp. One that has just been built is given the moment after which a further change shows.
+fn settled(program: &Path) -> Option<(PathBuf, Stamp)> {
     let program = fs_err::canonicalize(program).ok()?;
-    let stamp = Stamp::of(&fs_err::metadata(&program).ok()?);
+    let look = || Some(Stamp::of(&fs_err::metadata(&program).ok()?));
+    let stamp = look()?;
     let changed = SystemTime::UNIX_EPOCH + Duration::from_nanos(u64::try_from(stamp.changed).ok()?);
-    let old = SystemTime::now().duration_since(changed).is_ok_and(|age| age > RACY);
-    Some((program, stamp, old))
+    if SystemTime::now().duration_since(changed).is_ok_and(|age| age > RACY) {
+        return Some((program, stamp));
+    }
+    std::thread::sleep(RACY);
+    let stamp = look()?;
+    Some((program, stamp))
 }
 
 #[cfg(test)]
@@ -114,6 +120,7 @@ mod tests {
         let copy = folder.path().join("program");
         fs_err::write(&copy, "one").unwrap();
         let one = ask(&copy);
+        assert_eq!(ask(&copy), one, "one that was just made is remembered too");
         fs_err::write(&copy, "two").unwrap();
         assert_ne!(ask(&copy), one);
     }
