@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::params::{ParamProblem, PathPart};
 use super::{ExternalInput, InputPort, KindInfo, OutputPort, params_schema};
@@ -203,14 +203,10 @@ fn unknown(prefix: &str, what: &str, name: &str, known: &[&str]) -> Option<Strin
     ))
 }
 
-/// The params of a stage for an example: what `asm-pipe stages command` shows.
-#[must_use]
-pub fn example() -> Value {
-    json!({ "run": ["python3", "count.py", "{in.dataset:json}", "{out.metrics}"], "out": { "metrics": "metrics" }, "files": ["count.py"] })
-}
-
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::super::params::decode;
     use super::*;
 
@@ -234,8 +230,13 @@ mod tests {
     }
 
     #[test]
-    fn the_example_is_right() {
-        let params = decode(&info().params, &example()).unwrap();
+    fn placeholders_of_ports_that_are_there_are_right() {
+        let given_params = json!({
+            "run": ["python3", "count.py", "{in.dataset:json}", "{out.metrics}"],
+            "out": { "metrics": "metrics" },
+            "files": ["count.py"],
+        });
+        let params = decode(&info().params, &given_params).unwrap();
         assert_eq!(problems(&shaped(&[given("dataset")], &params), &params), []);
     }
 
