@@ -7,7 +7,6 @@ mod bench;
 
 use std::io::Write as _;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
 
 use asm_pipe::artifact::read_detections;
 use asm_pipe::detection::Dataset;
@@ -258,7 +257,6 @@ fn a_worker_does_job_after_job_and_goes_when_its_input_ends() {
         Some(Message::Progress(_) | Message::Log { .. })
     ));
     drop(input);
-    let begun = Instant::now();
-    assert!(child.wait().unwrap().success());
-    assert!(begun.elapsed() < Duration::from_secs(5));
+    let end = child.wait().unwrap();
+    assert!(end.success(), "{end}");
 }
