@@ -1,7 +1,8 @@
 //! From the files on the command line to a plan, with every mistake told at once.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::arguments::PipelineArguments;
 use super::failure::{Failure, FailureKind};
@@ -9,6 +10,7 @@ use super::terminal;
 use crate::plan::{Plan, UnknownTarget, add_comparison, check, plan};
 use crate::spec::{Diagnostic, LoadOptions, Pipeline, Sources, load_members, render};
 use crate::stage::Registry;
+use crate::store::Digest;
 
 /// Pipelines and the plan of them.
 pub(super) struct Loaded {
@@ -16,6 +18,10 @@ pub(super) struct Loaded {
     pub(super) name: String,
     pub(super) pipelines: Vec<Pipeline>,
     pub(super) plan: Plan,
+    /// The files that were read, with their texts' digests.
+    pub(super) texts: BTreeMap<PathBuf, Digest>,
+    /// Whether something was said on the way that should be said each time.
+    pub(super) warned: bool,
 }
 
 impl Loaded {
@@ -47,7 +53,12 @@ impl Loaded {
 
 /// Loads and plans, with the comparison's stages when there are several pipelines.
 pub(super) fn load(arguments: &PipelineArguments, targets: &[String], registry: &Registry) -> Result<Loaded, Failure> {
-    let (name, pipelines) = load_checked(arguments, |pipeline| check(pipeline, registry))?;
+    let Checked {
+        name,
+        pipelines,
+        texts,
+        mut warned,
+    } = load_checked(arguments, |pipeline| check(pipeline, registry))?;
     let mut whole = plan(&pipelines, registry).map_err(|diagnostics| {
         Failure::invalid(
             diagnostics
@@ -59,6 +70,7 @@ pub(super) fn load(arguments: &PipelineArguments, targets: &[String], registry: 
         let left_out = add_comparison(&mut whole, registry).map_err(|e| Failure::environment(e.to_string()))?;
         if pipelines.len() > 1 && left_out.len() < pipelines.len() {
             for pipeline in left_out {
+                warned = true;
                 terminal::warn(&format!(
                     "`{pipeline}` has no stage of the kind `tables`: it is not in the comparison"
                 ));
@@ -73,6 +85,8 @@ pub(super) fn load(arguments: &PipelineArguments, targets: &[String], registry: 
         name,
         pipelines,
         plan: whole,
+        texts,
+        warned,
     })
 }
 
@@ -92,17 +106,33 @@ pub(super) fn unknown_stages(option: &str, unknown: &[UnknownTarget]) -> Failure
 
 /// Loads pipelines without planning them.
 pub(super) fn load_pipelines(arguments: &PipelineArguments) -> Result<Vec<Pipeline>, Failure> {
-    load_checked(arguments, |_| Vec::new()).map(|(_, pipelines)| pipelines)
+    load_checked(arguments, |_| Vec::new()).map(|checked| checked.pipelines)
+}
+
+/// Pipelines without mistakes, with what else [`Loaded`] says of them.
+struct Checked {
+    name: String,
+    pipelines: Vec<Pipeline>,
+    texts: BTreeMap<PathBuf, Digest>,
+    warned: bool,
 }
 
 fn load_checked(
     arguments: &PipelineArguments,
     check: impl Fn(&Pipeline) -> Vec<Diagnostic>,
-) -> Result<(String, Vec<Pipeline>), Failure> {
+) -> Result<Checked, Failure> {
     let options = LoadOptions {
         profile: arguments.profile.clone(),
         params_files: arguments.params.clone(),
         overrides: arguments.set.clone(),
+    };
+    let texts = RefCell::new(BTreeMap::new());
+    let read = |path: &Path| {
+        let text = read(path)?;
+        texts
+            .borrow_mut()
+            .insert(path.to_owned(), Digest::of_bytes(text.as_bytes()));
+        Ok(text)
     };
     let mut mistakes = Mistakes::default();
     let mut name = None;
@@ -131,8 +161,14 @@ fn load_checked(
         let clash = Diagnostic::error(None, message).help("give one of them another `name:`");
         mistakes.add(&Sources::default(), vec![clash]);
     }
-    mistakes.verdict()?;
-    Ok((name, pipelines))
+    let warned = mistakes.verdict()?;
+    let texts = texts.into_inner();
+    Ok(Checked {
+        name,
+        pipelines,
+        texts,
+        warned,
+    })
 }
 
 /// The name of several pipelines without an experiment: that of their file, if they are of one.
@@ -174,13 +210,14 @@ impl Mistakes {
         }
     }
 
-    fn verdict(self) -> Result<(), Failure> {
+    /// Tells of warnings, and says whether there were any.
+    fn verdict(self) -> Result<bool, Failure> {
         let text = self.drawn.join("\n");
         if !self.errors {
             if !text.is_empty() {
                 terminal::tell(text.trim_end());
             }
-            return Ok(());
+            return Ok(!text.is_empty());
         }
         let mut failure = Failure::new(FailureKind::Invalid, String::new());
         failure.rendered = Some(text);

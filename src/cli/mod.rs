@@ -28,6 +28,7 @@ mod run;
 mod runs;
 mod schema;
 mod score;
+mod settled;
 mod show;
 mod stages;
 mod status;

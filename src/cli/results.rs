@@ -20,7 +20,10 @@ use crate::store::{Digest, Output, Record, Store};
 use crate::table::{Table, TableError, write_atomically};
 
 /// Where results are and what to show of them at once.
+#[derive(Serialize, Deserialize)]
 pub(super) struct Written {
+    /// The folder of all that was written.
+    pub(super) folder: PathBuf,
     pub(super) page: PathBuf,
     pub(super) table: String,
 }
@@ -116,11 +119,12 @@ fn write_from(
         let apart: &[_] = if has_pages { &[] } else { &members };
         written.push(part.write(loaded, &loaded.name, &rows, apart, (store, folder))?);
     } else if !has_pages && !members.is_empty() {
-        let page = folder.join(&loaded.name).join(MEMBERS);
+        let folder = folder.join(&loaded.name);
+        let page = folder.join(MEMBERS);
         write_members(&page, &members)?;
         let rows: Vec<RoundRow> = members.into_iter().flat_map(|(_, rows)| rows).collect();
         let table = terminal_summary(&rows);
-        written.push(Written { page, table });
+        written.push(Written { folder, page, table });
     }
     Ok(written)
 }
@@ -240,7 +244,7 @@ impl<'a> Part<'a> {
         let page = folder.join("index.html");
         let from = self.fingerprint(loaded, rows);
         if let Some(table) = up_to_date(&folder, &from) {
-            return Ok(Written { page, table });
+            return Ok(Written { folder, page, table });
         }
         fs_err::create_dir_all(&folder)?;
         let summary = summarise(rows);
@@ -272,7 +276,7 @@ impl<'a> Part<'a> {
         };
         let text = serde_json::to_string(&stamp).map_err(|e| Failure::environment(e.to_string()))?;
         fs_err::write(folder.join(STAMP), text)?;
-        Ok(Written { page, table })
+        Ok(Written { folder, page, table })
     }
 
     /// All that the results depend on, as a digest.
@@ -373,7 +377,7 @@ fn figures(folder: &Path) -> Result<Vec<Figure>, Failure> {
 }
 
 /// The files of a folder, those of folders in it too, with size and time of change.
-fn files(folder: &Path) -> Result<BTreeMap<String, (u64, u64)>, Failure> {
+pub(super) fn files(folder: &Path) -> Result<BTreeMap<String, (u64, u64)>, Failure> {
     let mut found = BTreeMap::new();
     let mut folders = vec![folder.to_owned()];
     while let Some(inside) = folders.pop() {

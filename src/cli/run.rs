@@ -4,18 +4,30 @@ use super::arguments::Run;
 use super::failure::{Failure, FailureKind};
 use super::load::{load, unknown_stages};
 use super::progress::Display;
-use super::results;
+use super::results::{self, Written};
+use super::settled;
 use super::terminal::{self, Format};
 use super::workspace::Workspace;
 use crate::plan::Plan;
 use crate::run::resources::{available_cpus, available_gpus, available_memory_mib};
 use crate::run::{Interrupt, RunOptions, Summary};
+use crate::store::Store;
 
 /// How many stages run at once unless said otherwise: the cores and the memory are the real bounds.
 const JOBS: u32 = 16;
 
 pub(super) fn run(arguments: &Run) -> Result<(), Failure> {
-    let workspace = Workspace::open(&arguments.store)?;
+    let store = Store::open(&arguments.store.store)?;
+    let mut display = Display::new(arguments.output.format, arguments.quiet);
+    let question = settled::question(arguments);
+    let in_use = store.in_use()?;
+    if let Some(settled::Answer { run, written }) = settled::answer(&store, question.as_ref()) {
+        run.replay(&store, &mut |moment| display.show(moment))
+            .map_err(|e| Failure::environment(e.to_string()))?;
+        return tell(arguments, &written);
+    }
+    drop(in_use);
+    let workspace = Workspace::of(store)?;
     let loaded = load(&arguments.pipelines, &arguments.target.target, &workspace.registry)?;
     let force = forced(&loaded.plan, &arguments.force)?;
     let options = RunOptions {
@@ -25,7 +37,6 @@ pub(super) fn run(arguments: &Run) -> Result<(), Failure> {
         ..options(arguments.jobs, arguments.cpus, arguments.memory)
     };
     let interrupt = interruptible();
-    let mut display = Display::new(arguments.output.format, arguments.quiet);
     let mut show = |moment: &_| display.show(moment);
     let summary = crate::run::run(
         &loaded.plan,
@@ -37,12 +48,19 @@ pub(super) fn run(arguments: &Run) -> Result<(), Failure> {
     )
     .map_err(|e| Failure::environment(e.to_string()))?;
     let written = results::write(&loaded, &summary, &workspace.store, &arguments.results)?;
+    tell(arguments, &written)?;
+    settled::keep(question.as_ref(), (&loaded, &workspace), &summary, written);
+    verdict(&summary)
+}
+
+/// Shows people what was written.
+fn tell(arguments: &Run, written: &[Written]) -> Result<(), Failure> {
     if arguments.output.format == Format::Human && !arguments.quiet {
-        for results in &written {
+        for results in written {
             terminal::print(&format!("\n{}\n{}\n", results.table, results.page.display()))?;
         }
     }
-    verdict(&summary)
+    Ok(())
 }
 
 /// How to run: what is not given is what this machine has.

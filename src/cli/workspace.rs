@@ -1,6 +1,7 @@
 //! The store and the stage kinds that a command works with.
 
 use std::env;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::arguments::StoreArguments;
@@ -16,6 +17,10 @@ use crate::store::{Store, StoreError};
 pub(super) struct Workspace {
     pub(super) store: Store,
     pub(super) registry: Registry,
+    /// Where the kinds come from: this program, the folders that were looked in, the providers.
+    pub(super) sources: Vec<PathBuf>,
+    /// Whether something is wrong with a provider that should be said each time.
+    pub(super) warned: bool,
 }
 
 impl Workspace {
@@ -24,7 +29,8 @@ impl Workspace {
         Self::of(Store::open(&arguments.store)?)
     }
 
-    fn of(store: Store) -> Result<Self, Failure> {
+    /// Asks the providers what they serve.
+    pub(super) fn of(store: Store) -> Result<Self, Failure> {
         let mut registry = Registry::new();
         for stage in built_in() {
             registry
@@ -38,22 +44,30 @@ impl Workspace {
         let executable = env::current_exe().ok();
         let folders = provider::folders(named.as_deref(), executable.as_deref(), path.as_deref());
         let found = provider::discover(&store, &folders);
+        let warned = !found.warnings.is_empty();
+        let mut sources: Vec<PathBuf> = executable.into_iter().chain(folders).collect();
         for warning in found.warnings {
             terminal::warn(&warning.to_string());
         }
         for provider in found.providers {
+            sources.push(provider.program.path.clone());
             registry
                 .register_provider(provider.program, provider.kinds)
                 .map_err(|e| Failure::environment(e.to_string()))?;
         }
-        Ok(Self { store, registry })
+        Ok(Self {
+            store,
+            registry,
+            sources,
+            warned,
+        })
     }
 }
 
 /// A workspace for a command that must leave no trace: without a store, an empty one stands in and is removed again.
 pub(super) struct Untouched {
     pub(super) workspace: Workspace,
-    stand_in: Option<std::path::PathBuf>,
+    stand_in: Option<PathBuf>,
 }
 
 impl Untouched {

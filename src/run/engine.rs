@@ -58,7 +58,8 @@ pub fn run(
     };
     let guards = plan.nodes.iter().filter_map(|node| node.guard).collect();
     let executors = Executors::new(registry);
-    let journal = Journal::begin(&store.runs(), plan, now())?;
+    let names = plan.nodes.iter().map(|node| node.name.clone()).collect();
+    let journal = Journal::begin(&store.runs(), &plan.pipelines, names, now())?;
     let run_id = journal.id().to_owned();
     let shared = Shared {
         plan,

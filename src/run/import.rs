@@ -6,7 +6,6 @@ use super::clock::now;
 use super::event::Counts;
 use super::journal::Journal;
 use super::{Event, Moment};
-use crate::plan::Plan;
 use crate::store::{Imported, Store, StoreError};
 
 /// Imports an archive. Its records are named in the journal of a run called `import`.
@@ -14,10 +13,6 @@ use crate::store::{Imported, Store, StoreError};
 /// # Errors
 /// When the folder is no archive, or the store or the journal cannot be written.
 pub fn import(store: &Store, archive: &Path) -> Result<Imported, StoreError> {
-    let plan = Plan {
-        pipelines: vec!["import".to_owned()],
-        ..Plan::default()
-    };
     let begin = now();
     let failed = |source| StoreError::Io {
         action: "write the journal in",
@@ -29,7 +24,12 @@ pub fn import(store: &Store, archive: &Path) -> Result<Imported, StoreError> {
     let imported = store.import_archive(archive, &mut |record| {
         // Begun with the first record: what is no archive leaves no run behind.
         if journal.is_none() {
-            journal = Some(Journal::begin(&store.runs(), &plan, begin)?);
+            journal = Some(Journal::begin(
+                &store.runs(),
+                &["import".to_owned()],
+                Vec::new(),
+                begin,
+            )?);
         }
         count += 1;
         let what = Event::StageCached {

@@ -16,7 +16,6 @@ use serde::{Deserialize, Serialize};
 use super::process_mark::ProcessMark;
 use super::progress_file::ProgressFile;
 use super::{Event, Moment};
-use crate::plan::Plan;
 use crate::store::Digest;
 
 /// The name of the file of events.
@@ -57,8 +56,8 @@ pub(crate) struct Journal {
 }
 
 impl Journal {
-    /// Begins the journal of a new run in the folder of runs.
-    pub(crate) fn begin(runs: &Path, plan: &Plan, at: u64) -> std::io::Result<Self> {
+    /// Begins the journal of a new run in the folder of runs. `stages` are the names of all, in the plan's order.
+    pub(crate) fn begin(runs: &Path, pipelines: &[String], stages: Vec<String>, at: u64) -> std::io::Result<Self> {
         fs_err::create_dir_all(runs)?;
         let mut attempt = 0_u32;
         let (id, folder) = loop {
@@ -73,8 +72,8 @@ impl Journal {
         let head = RunHead {
             id,
             started_at: at,
-            pipelines: plan.pipelines.clone(),
-            stages: plan.nodes.iter().map(|node| node.name.clone()).collect(),
+            pipelines: pipelines.to_vec(),
+            stages,
             process: ProcessMark::of(std::process::id()),
             command: std::env::args_os()
                 .skip(1)
@@ -110,13 +109,20 @@ impl Journal {
 
     /// Adds an event.
     pub(crate) fn write(&mut self, moment: &Moment) -> std::io::Result<()> {
-        self.progress.hear(moment);
-        if matches!(moment.what, Event::StageProgress { .. } | Event::StageLog { .. }) {
-            return Ok(());
+        self.write_all(std::slice::from_ref(moment))
+    }
+
+    /// Adds several events at once.
+    pub(crate) fn write_all(&mut self, moments: &[Moment]) -> std::io::Result<()> {
+        let mut lines = Vec::new();
+        for moment in moments {
+            self.progress.hear(moment);
+            if !matches!(moment.what, Event::StageProgress { .. } | Event::StageLog { .. }) {
+                serde_json::to_writer(&mut lines, moment).map_err(std::io::Error::other)?;
+                lines.push(b'\n');
+            }
         }
-        let mut line = serde_json::to_vec(moment).map_err(std::io::Error::other)?;
-        line.push(b'\n');
-        self.events.write_all(&line)
+        self.events.write_all(&lines)
     }
 }
 
@@ -148,8 +154,8 @@ mod tests {
     #[test]
     fn two_runs_of_one_moment_have_folders_of_their_own() {
         let runs = tempfile::tempdir().unwrap();
-        let first = Journal::begin(runs.path(), &Plan::default(), 5).unwrap();
-        let second = Journal::begin(runs.path(), &Plan::default(), 5).unwrap();
+        let first = Journal::begin(runs.path(), &[], Vec::new(), 5).unwrap();
+        let second = Journal::begin(runs.path(), &[], Vec::new(), 5).unwrap();
         assert_ne!(first.id(), second.id());
     }
 }

@@ -32,6 +32,7 @@ mod progress_file;
 pub mod provider;
 pub mod recheck;
 pub mod repair;
+mod replay;
 mod resolve;
 pub mod resources;
 pub mod scheduler;
@@ -52,6 +53,7 @@ pub use interrupt::Interrupt;
 pub use journal::RunHead;
 pub use member::Member;
 pub use progress_file::Reached;
+pub use replay::Settled;
 pub use summary::{NodeSummary, RunError, RunOptions, Summary};
 pub use task::End;
 

@@ -33,6 +33,12 @@ impl<'a> Outside<'a> {
         Self { store, known }
     }
 
+    /// All that was looked for: the path, what counts of it, the digest.
+    pub(crate) fn into_known(self) -> Vec<(PathBuf, Vec<String>, Digest)> {
+        let known = self.known.into_iter();
+        known.map(|((path, include), digest)| (path, include, digest)).collect()
+    }
+
     fn digest(&mut self, external: &External) -> Result<Digest, StageError> {
         let name = (external.path.clone(), external.include.clone());
         if let Some(digest) = self.known.get(&name) {

@@ -265,19 +265,11 @@ fn told(moment: Moment) -> Told {
 mod tests {
     use super::super::journal::Journal;
     use super::*;
-    use crate::plan::{Node, Plan};
     use crate::stage::Progress;
 
-    fn plan() -> Plan {
-        let node = |name: &str| Node {
-            name: name.to_owned(),
-            ..Node::default()
-        };
-        Plan {
-            pipelines: vec!["v1".to_owned()],
-            nodes: vec![node("parse"), node("train")],
-            ..Plan::default()
-        }
+    fn begun(runs: &Path) -> Journal {
+        let stages = ["parse", "train"].map(str::to_owned);
+        Journal::begin(runs, &["v1".to_owned()], stages.to_vec(), 5).unwrap()
     }
 
     fn running(since: u64, reached: Option<Reached>) -> StageStatus {
@@ -301,7 +293,7 @@ mod tests {
     #[test]
     fn a_run_that_tells_its_end_is_finished_and_one_whose_process_lives_is_running() {
         let runs = tempfile::tempdir().unwrap();
-        let mut journal = Journal::begin(runs.path(), &plan(), 5).unwrap();
+        let mut journal = begun(runs.path());
         journal.write(&started("train")).unwrap();
         let status = latest(runs.path()).unwrap().next().unwrap();
         assert_eq!(status.state, RunState::Running);
@@ -329,7 +321,7 @@ mod tests {
     #[test]
     fn a_run_whose_process_is_gone_died_and_its_cut_line_does_no_harm() {
         let runs = tempfile::tempdir().unwrap();
-        let mut journal = Journal::begin(runs.path(), &plan(), 5).unwrap();
+        let mut journal = begun(runs.path());
         journal.write(&started("train")).unwrap();
         let folder = runs.path().join(journal.id());
         let mut text = fs_err::read_to_string(folder.join(EVENTS)).unwrap();
@@ -348,7 +340,7 @@ mod tests {
     #[test]
     fn counts_and_time_of_a_run_that_died_are_those_up_to_its_last_word() {
         let runs = tempfile::tempdir().unwrap();
-        let mut journal = Journal::begin(runs.path(), &plan(), 5).unwrap();
+        let mut journal = begun(runs.path());
         let (stage, key) = ("parse".to_owned(), "k".to_owned());
         let what = Event::StageCached { stage, key };
         journal.write(&Moment { at: 2005, what }).unwrap();
@@ -375,7 +367,7 @@ mod tests {
         #[test]
         fn a_journal_of_any_bytes_is_read_without_a_panic(bytes in proptest::collection::vec(0_u8..=255, 0..400), cut in 0_usize..200) {
             let runs = tempfile::tempdir().unwrap();
-            let mut journal = Journal::begin(runs.path(), &plan(), 5).unwrap();
+            let mut journal = begun(runs.path());
             journal.write(&started("parse")).unwrap();
             let folder = runs.path().join(journal.id());
             let path = folder.join(super::super::journal::EVENTS);

@@ -1,11 +1,13 @@
 //! How a run is to go, and how it went.
 
+use std::path::PathBuf;
+
 use super::End;
 use super::event::Counts;
 use super::resources::{available_cpus, available_gpus, available_memory_mib};
 use super::task::UnknownKind;
 use crate::stage::StageError;
-use crate::store::{Record, StoreError};
+use crate::store::{Digest, Record, StoreError};
 
 /// How a run is to go.
 #[derive(Clone, Debug)]
@@ -53,6 +55,8 @@ pub struct Summary {
     pub seconds: f64,
     /// Whether the user ended it.
     pub interrupted: bool,
+    /// The files and folders outside that it read: the path, what counts of it, the digest.
+    pub outside: Vec<(PathBuf, Vec<String>, Digest)>,
 }
 
 /// How a node ended.

@@ -122,18 +122,10 @@ fn is_young(folder: &Path) -> bool {
 mod tests {
     use super::super::journal::Journal;
     use super::*;
-    use crate::plan::{Node, Plan};
 
-    fn plan() -> Plan {
-        let node = |name: &str| Node {
-            name: name.to_owned(),
-            ..Node::default()
-        };
-        Plan {
-            pipelines: vec!["v1".to_owned()],
-            nodes: vec![node("v1/parse"), node("v1/train")],
-            ..Plan::default()
-        }
+    fn begun(runs: &Path) -> Journal {
+        let stages = ["v1/parse", "v1/train"].map(str::to_owned);
+        Journal::begin(runs, &["v1".to_owned()], stages.to_vec(), 5).unwrap()
     }
 
     fn cached(stage: &str, key: Digest) -> Moment {
@@ -155,7 +147,7 @@ mod tests {
     fn a_living_run_needs_what_it_names_and_the_stages_that_it_has_not_come_to() {
         let runs = tempfile::tempdir().unwrap();
         let key = Digest::of_bytes(b"key");
-        let mut journal = Journal::begin(runs.path(), &plan(), 5).unwrap();
+        let mut journal = begun(runs.path());
         journal.write(&cached("v1/parse", key)).unwrap();
         let usage = usages(runs.path()).unwrap().remove(0);
         assert!(usage.lives);
@@ -166,7 +158,7 @@ mod tests {
     #[test]
     fn a_run_whose_process_cannot_be_seen_lives_as_long_as_it_holds_its_journal() {
         let runs = tempfile::tempdir().unwrap();
-        let journal = Journal::begin(runs.path(), &plan(), 5).unwrap();
+        let journal = begun(runs.path());
         disown(&runs.path().join(journal.id()));
         assert!(usages(runs.path()).unwrap()[0].lives);
         drop(journal);

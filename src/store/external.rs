@@ -55,14 +55,18 @@ impl Store {
 
 /// What lies at a path outside.
 pub(super) enum Content {
-    File(Digest),
+    /// With its stamp, if that can be trusted.
+    File {
+        digest: Digest,
+        stamp: Option<Stamp>,
+    },
     Folder(Tree),
 }
 
 impl Content {
     pub(super) fn digest(&self) -> Digest {
         match self {
-            Self::File(digest) => *digest,
+            Self::File { digest, .. } => *digest,
             Self::Folder(tree) => Digest::of_bytes(tree.manifest().as_bytes()),
         }
     }
@@ -110,15 +114,15 @@ impl Outside {
         if entries.iter().any(|(.., fresh)| *fresh) {
             self.save(&top, &index_path, &entries, include);
         }
-        let files = entries.into_iter().map(|(name, entry, ..)| (name, entry));
         if data.is_dir() {
             return Ok(Content::Folder(Tree {
-                files: files.collect(),
+                files: entries.into_iter().map(|(name, entry, ..)| (name, entry)).collect(),
                 empty_folders: Vec::new(),
             }));
         }
-        let mut digests = files.map(|(_, entry)| entry.digest);
-        Ok(Content::File(digests.next().expect("a file is found as itself")))
+        let file = entries.into_iter().next();
+        let (_, Entry { digest, .. }, stamp, _) = file.expect("a file is found as itself");
+        Ok(Content::File { digest, stamp })
     }
 
     /// The digest of a file: from the index if its stamp is there. The stamp comes back if it can be trusted, and

@@ -100,7 +100,7 @@ impl Store {
     ) -> Result<Option<FileChanges>, StoreError> {
         let Some(before) = self.list(old) else { return Ok(None) };
         Ok(match self.outside.content(path, include)? {
-            Content::File(_) => None,
+            Content::File { .. } => None,
             Content::Folder(now) => Some(FileChanges::between(&before, &now)),
         })
     }

@@ -20,6 +20,7 @@
 //! runs/                   journals
 //! damaged/                objects that were not what their name says
 //! index/stamps            size, mtime, ctime and inode of each object when it was last known to be good
+//! index/seals/<hash>      runs in which all was at hand, with the stamps of all that this rests on
 //! index/outside/<hash>    the same for files outside, with their digests: one file for each path asked for
 //! index/lists/<digest>    files of a folder outside when a stage was recorded: for explanations
 //! index/providers/<hash>  what a provider said of itself
@@ -51,6 +52,7 @@ mod materialise;
 mod object;
 mod provider;
 mod record;
+mod seal;
 mod stamp;
 mod tree;
 mod unlike;
@@ -72,5 +74,6 @@ pub use layout::Store;
 pub use lock::KeyLock;
 pub use lookup::{Explanation, Lookup};
 pub use record::{Output, Record};
+pub use seal::Grounds;
 pub use unlike::{How, Unlike};
 pub use verify::{Missing, Verification};

@@ -5,12 +5,9 @@ use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
+use super::seal::RACY;
 use super::stamp::Stamp;
 use super::{Digest, Store, atomic};
-
-/// A program that changed so shortly before could change again without it showing in its stamp: two ticks of a slow kernel's
-/// clock, on which file systems that hold programs put their times.
-const RACY: Duration = Duration::from_millis(20);
 
 #[derive(Serialize, Deserialize)]
 struct Answer {
@@ -35,9 +32,10 @@ impl Answer {
 }
 
 impl Store {
-    /// Removes what is known of programs and files outside that are no more.
+    /// Removes what is known of programs and files outside that are no more, and all seals.
     pub(super) fn trim_indexes(&self) {
         self.outside.trim();
+        self.break_seals();
         let Ok(entries) = std::fs::read_dir(self.root().join("index/providers")) else {
             return;
         };

@@ -7,6 +7,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use serde::{Deserialize, Serialize};
+
 use super::{Digest, lock};
 
 /// What the file system says of a file, besides its content. Times are nanoseconds since 1970.
@@ -14,7 +16,8 @@ use super::{Digest, lock};
 /// The time of the last change of the inode (`ctime`) is in it because nobody can set it back: an edit that restores
 /// size and modification time is still noticed. Making or removing a hard link changes it too; then the content is
 /// hashed once more, which is slow but right.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "(u64, i64, i64, u64)", from = "(u64, i64, i64, u64)")]
 pub(super) struct Stamp {
     pub(super) size: u64,
     pub(super) modified: i64,
@@ -35,6 +38,23 @@ impl Stamp {
     /// Whether the content is the same as at another stamp of the same file, links aside.
     pub(super) fn same_content(&self, other: &Self) -> bool {
         Self { changed: 0, ..*self } == Self { changed: 0, ..*other }
+    }
+}
+
+impl From<Stamp> for (u64, i64, i64, u64) {
+    fn from(stamp: Stamp) -> Self {
+        (stamp.size, stamp.modified, stamp.changed, stamp.inode)
+    }
+}
+
+impl From<(u64, i64, i64, u64)> for Stamp {
+    fn from((size, modified, changed, inode): (u64, i64, i64, u64)) -> Self {
+        Self {
+            size,
+            modified,
+            changed,
+            inode,
+        }
     }
 }
 

@@ -93,6 +93,7 @@ impl Engine<'_, '_> {
             counts,
             seconds: self.begin.elapsed().as_secs_f64(),
             interrupted: scheduler.is_interrupted(),
+            outside: self.outside.into_known(),
         }
     }
 }
