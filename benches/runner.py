@@ -4,7 +4,7 @@
 Shapes: `fan N`: N stages, each copies a file and adds a line. `chain N`: each reads the one before. `dir N`: one stage over a folder of
 N files of 4 KiB and one over a file of --big MiB. Steps: `cold` first run; `noop` again; `touch` new times, same bytes; `leaf` the param of the last stage changed.
 Every tool does the same work by the same shell commands. Figures are medians of --runs, and ratios to asm-pipe in the same round;
-peak is the largest single process. Tools that are not on PATH are left out.
+peak is the largest single process, cold and with nothing to do. Tools that are not on PATH are left out.
 """
 
 import argparse
@@ -116,23 +116,22 @@ def timed(command, folder):
     return time.monotonic() - begin, usage.ru_maxrss / 1024
 
 
-def measure(tool, name, count, big):
+def measure(tool, name, count, big, place):
     """Seconds of each step, and the peak in MiB."""
-    with tempfile.TemporaryDirectory() as place:
-        shape = Shape(Path(place) / "w", name, count, big)
-        command = TOOLS[tool](shape)
-        time.sleep(SETTLED)
-        times = {"cold": timed(command, shape.folder), "noop": timed(command, shape.folder)}
-        for path in shape.sources():
-            os.utime(path)
-        time.sleep(SETTLED)
-        times["touch"] = timed(command, shape.folder)
-        times["after touch"] = timed(command, shape.folder)
-        if name != "dir":
-            shape.params[count - 1] = "1"
-            TOOLS[tool](shape)
-            times["leaf"] = timed(command, shape.folder)
-        return {step: seconds for step, (seconds, _) in times.items()}, max(peak for _, peak in times.values())
+    shape = Shape(Path(tempfile.mkdtemp(dir=place)) / "w", name, count, big)
+    command = TOOLS[tool](shape)
+    time.sleep(SETTLED)
+    times = {"cold": timed(command, shape.folder), "noop": timed(command, shape.folder)}
+    for path in shape.sources():
+        os.utime(path)
+    time.sleep(SETTLED)
+    times["touch"] = timed(command, shape.folder)
+    times["after touch"] = timed(command, shape.folder)
+    if name != "dir":
+        shape.params[count - 1] = "1"
+        TOOLS[tool](shape)
+        times["leaf"] = timed(command, shape.folder)
+    return times
 
 
 def main():
@@ -143,24 +142,32 @@ def main():
     parser.add_argument("--files", type=int, default=5000)
     parser.add_argument("--big", type=int, default=1024, metavar="MIB")
     parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--place", help="a folder on the disk to measure on")
     options = parser.parse_args()
+    # Removed at the end and not between: ext4 passes over inodes that were freed in the last minutes, so that whoever makes files
+    # after others have removed theirs pays for it.
+    with tempfile.TemporaryDirectory(dir=options.place) as place:
+        compare(options, place)
+
+
+def compare(options, place):
     tools = [tool for tool in options.tools.split(",") if tool == "asm-pipe" or shutil.which(tool)]
-    print("| shape | tool | " + " | ".join(["cold s", "noop s", "touch s", "after touch s", "leaf s", "peak MiB"]) + " |")
+    print("| shape | tool | " + " | ".join(["cold s", "noop s", "touch s", "after touch s", "leaf s", "peak MiB cold / noop"]) + " |")
     print("|---|---|" + "---:|" * 6)
     for name in options.shapes.split(","):
         for count in [options.files] if name == "dir" else [int(number) for number in options.stages.split(",")]:
-            rounds = [{tool: measure(tool, name, count, options.big) for tool in tools} for _ in range(options.runs)]
+            rounds = [{tool: measure(tool, name, count, options.big, place) for tool in tools} for _ in range(options.runs)]
             for tool in tools:
                 cells = []
                 for step in ["cold", "noop", "touch", "after touch", "leaf"]:
-                    if step not in rounds[0][tool][0]:
+                    if step not in rounds[0][tool]:
                         cells.append("-")
                         continue
-                    seconds = statistics.median(one[tool][0][step] for one in rounds)
-                    ratio = statistics.median(one[tool][0][step] / one["asm-pipe"][0][step] for one in rounds)
+                    seconds = statistics.median(one[tool][step][0] for one in rounds)
+                    ratio = statistics.median(one[tool][step][0] / one["asm-pipe"][step][0] for one in rounds)
                     cells.append(f"{seconds:.3f}" if tool == "asm-pipe" else f"{seconds:.3f} ({ratio:.2f}x)")
-                peak = max(one[tool][1] for one in rounds)
-                print(f"| {name} {count} | {tool} | " + " | ".join(cells) + f" | {peak:.0f} |", flush=True)
+                peaks = [max(one[tool][step][1] for one in rounds) for step in ["cold", "noop"]]
+                print(f"| {name} {count} | {tool} | " + " | ".join(cells) + " | {:.0f} / {:.0f} |".format(*peaks), flush=True)
 
 
 if __name__ == "__main__":

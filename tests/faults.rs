@@ -85,12 +85,27 @@ fn journals(project: &Project) -> Vec<Event> {
     events
 }
 
+/// The digests of all outputs that a run made or found. Not from journals: a run that is killed right after a record was written
+/// has not told of it.
+fn recorded(project: &Project, events: &[Event]) -> BTreeMap<String, String> {
+    let store = Store::open_existing(&project.path(".asm-pipe")).unwrap().unwrap();
+    let mut found = BTreeMap::new();
+    for event in events {
+        if let Event::StageCached { stage, key } | Event::StageFinished { stage, key, .. } = event {
+            let record = store.record(&key.parse().unwrap()).unwrap().unwrap();
+            let outputs = record.outputs.into_iter();
+            found.extend(outputs.map(|(name, output)| (format!("{stage}.{name}"), output.digest.to_string())));
+        }
+    }
+    found
+}
+
 /// The store is sound, all is as in an undisturbed run, and what had been finished did not run again.
 fn assert_whole(project: &Project, expected: &BTreeMap<String, String>) {
     let last = project.done(RUN).events();
     assert!(ends(&last).values().all(|end| ["ran", "cached"].contains(end)));
+    assert_eq!(&recorded(project, &last), expected);
     let events = journals(project);
-    assert_eq!(&digests(&events), expected);
     let mut times: BTreeMap<&str, u32> = BTreeMap::new();
     for event in &events {
         if let Event::StageFinished { stage, .. } = event {

@@ -51,7 +51,7 @@ pub(super) fn keep(
     summary: &Summary,
     written: Vec<Written>,
 ) {
-    let (Some(question), false) = (question, loaded.warned || workspace.warned) else {
+    let (Some(question), false) = (question, loaded.warned || workspace.warned()) else {
         return;
     };
     if let Some(run) = Settled::of(&loaded.plan, summary)
@@ -68,8 +68,8 @@ fn grounds(loaded: &Loaded, workspace: &Workspace, summary: &Summary, written: &
     for (path, digest) in &loaded.texts {
         grounds.add_text(path, *digest);
     }
-    for path in &workspace.sources {
-        grounds.add_place(path);
+    for path in workspace.sources() {
+        grounds.add_place(&path);
     }
     for (path, include, digest) in &summary.outside {
         if !store.rest_on_outside(&mut grounds, (path, include), *digest).ok()? {

@@ -1,15 +1,16 @@
 //! The store and the stage kinds that a command works with.
 
+use std::collections::BTreeSet;
 use std::env;
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 
 use super::arguments::StoreArguments;
 use super::failure::Failure;
 use super::terminal;
 use crate::artifact::ArtifactExchange;
 use crate::run::provider;
-use crate::stage::Registry;
+use crate::stage::{Registered, Registry, Via};
 use crate::stages::built_in;
 use crate::store::{Store, StoreError};
 
@@ -17,19 +18,26 @@ use crate::store::{Store, StoreError};
 pub(super) struct Workspace {
     pub(super) store: Store,
     pub(super) registry: Registry,
-    /// Where the kinds come from: this program, the folders that were looked in, the providers.
-    pub(super) sources: Vec<PathBuf>,
-    /// Whether something is wrong with a provider that should be said each time.
-    pub(super) warned: bool,
+    /// What was looked for outside of this program; nothing until a kind was asked for that it does not have.
+    providers: Arc<OnceLock<Providers>>,
+}
+
+/// Where providers were looked for.
+struct Providers {
+    /// The folders, and the programs in them.
+    places: Vec<PathBuf>,
+    /// Whether something is wrong with one that should be said each time.
+    warned: bool,
 }
 
 impl Workspace {
-    /// Opens the store, making it if there is none, and asks the providers what they serve.
+    /// Opens the store, making it if there is none. Providers are asked what they serve when a kind is needed that is not
+    /// built in.
     pub(super) fn open(arguments: &StoreArguments) -> Result<Self, Failure> {
         Self::of(Store::open(&arguments.store)?)
     }
 
-    /// Asks the providers what they serve.
+    /// The same with a store that is open.
     pub(super) fn of(store: Store) -> Result<Self, Failure> {
         let mut registry = Registry::new();
         for stage in built_in() {
@@ -40,28 +48,61 @@ impl Workspace {
         registry
             .register_command(Arc::new(ArtifactExchange))
             .map_err(|e| Failure::environment(e.to_string()))?;
-        let (named, path) = (env::var_os("ASM_PIPE_PROVIDERS"), env::var_os("PATH"));
-        let executable = env::current_exe().ok();
-        let folders = provider::folders(named.as_deref(), executable.as_deref(), path.as_deref());
-        let found = provider::discover(&store, &folders);
-        let warned = !found.warnings.is_empty();
-        let mut sources: Vec<PathBuf> = executable.into_iter().chain(folders).collect();
-        for warning in found.warnings {
-            terminal::warn(&warning.to_string());
-        }
-        for provider in found.providers {
-            sources.push(provider.program.path.clone());
-            registry
-                .register_provider(provider.program, provider.kinds)
-                .map_err(|e| Failure::environment(e.to_string()))?;
-        }
+        let providers = Arc::<OnceLock<Providers>>::default();
+        let (root, found) = (store.root().to_owned(), Arc::clone(&providers));
+        let built_in: BTreeSet<String> = registry.names().map(str::to_owned).collect();
+        registry.register_later(move || {
+            let (kinds, told) = find_providers(&root, built_in.clone());
+            let _ = found.set(told);
+            kinds
+        });
         Ok(Self {
             store,
             registry,
-            sources,
-            warned,
+            providers,
         })
     }
+
+    /// What the kinds that are used come from: this program, the folders that were looked in, the providers.
+    pub(super) fn sources(&self) -> Vec<PathBuf> {
+        let places = self.providers.get().map(|providers| providers.places.clone());
+        let executable = env::current_exe().ok();
+        executable.into_iter().chain(places.unwrap_or_default()).collect()
+    }
+
+    /// Whether something was said of a provider that should be said each time.
+    pub(super) fn warned(&self) -> bool {
+        self.providers.get().is_some_and(|providers| providers.warned)
+    }
+}
+
+/// The kinds that providers serve, save those whose names are taken. What is wrong is told, and the rest goes on.
+fn find_providers(store: &Path, mut taken: BTreeSet<String>) -> (Vec<Registered>, Providers) {
+    let (named, path) = (env::var_os("ASM_PIPE_PROVIDERS"), env::var_os("PATH"));
+    let executable = env::current_exe().ok();
+    let mut places = provider::folders(named.as_deref(), executable.as_deref(), path.as_deref());
+    let store = Store::open_existing(store).ok().flatten();
+    let found = provider::discover(store.as_ref(), &places);
+    let mut warnings: Vec<String> = found.warnings.iter().map(ToString::to_string).collect();
+    let mut kinds = Vec::new();
+    for provider in found.providers {
+        places.push(provider.program.path.clone());
+        let via = Via::Provider(provider.program);
+        for info in provider.kinds {
+            if taken.insert(info.name.clone()) {
+                let via = via.clone();
+                kinds.push(Registered { info, via });
+            } else {
+                warnings.push(format!(
+                    "the stage kind `{}` of the provider `{via}` is not used: there is one of that name already",
+                    info.name
+                ));
+            }
+        }
+    }
+    warnings.iter().for_each(|warning| terminal::warn(warning));
+    let warned = !warnings.is_empty();
+    (kinds, Providers { places, warned })
 }
 
 /// A workspace for a command that must leave no trace: without a store, an empty one stands in and is removed again.

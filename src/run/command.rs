@@ -15,16 +15,17 @@ use std::os::unix::process::CommandExt;
 use std::path::{Component, Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
-use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::executor::{Executor, JobError};
 use super::groups::Groups;
-use super::lines::{Line, forward_lines, has_ended};
+use super::lines::{Line, has_ended};
+use super::pipes::Pipes;
 use super::process_mark::ProcessMark;
 use super::scheduler::Manner;
+use super::scratch::empty;
 use super::worker::{in_words, parse};
 use crate::stage::command::{CommandParams, Filled, Run, fill};
 use crate::stage::protocol::Message;
@@ -33,8 +34,8 @@ use crate::stage::{Exchange, Job, Outcome, Registry, Reporter, StageError, Via};
 /// How often to look whether the job is still wanted.
 const TICK: Duration = Duration::from_millis(100);
 
-/// The same for a program that has closed its output.
-const CLOSED: Duration = Duration::from_millis(1);
+/// By its path, so that PATH need not be searched for each stage.
+const SHELL: &str = "/bin/sh";
 
 /// How long a program may take to end once it was asked to.
 const GRACE: Duration = Duration::from_secs(5);
@@ -108,10 +109,7 @@ impl Executor for Commands<'_> {
 /// An empty folder with the files that the program declares.
 fn working_folder(job: &Job, files: &[String]) -> Result<PathBuf, StageError> {
     let work = job.folder.join("work");
-    if work.exists() {
-        fs_err::remove_dir_all(&work)?;
-    }
-    fs_err::create_dir_all(&work)?;
+    empty(&work)?;
     for file in files {
         let path = Path::new(file);
         let stays = path
@@ -154,7 +152,7 @@ fn arguments(job: &Job, run: &Run, exchange: &Arc<dyn Exchange>) -> Result<Vec<S
     match run {
         Run::Shell(text) => {
             let text = fill(text, true, &values)?.concat();
-            Ok(vec!["sh".to_owned(), "-e".to_owned(), "-c".to_owned(), text])
+            Ok([SHELL, "-e", "-c", &text].map(str::to_owned).to_vec())
         }
         Run::Program(list) => {
             let filled: Result<Vec<Vec<String>>, StageError> =
@@ -226,7 +224,7 @@ fn start(job: &Job, arguments: &[String], work: &Path, params: &CommandParams) -
 
 /// Takes in what the program says until it has ended. It is ended when the job is not wanted any more.
 fn listen(child: &mut Child, group: Option<Pid>, reporter: &dyn Reporter) -> (Outcome, std::io::Result<ExitStatus>) {
-    let lines = forward_lines(child.stdout.take(), child.stderr.take());
+    let mut pipes = Pipes::of(child);
     let mut outcome = Outcome::default();
     let mut asked: Option<Instant> = None;
     let mut take = |line: Line| match line {
@@ -240,12 +238,7 @@ fn listen(child: &mut Child, group: Option<Pid>, reporter: &dyn Reporter) -> (Ou
         Line::Closed => {}
     };
     loop {
-        match lines.recv_timeout(TICK) {
-            Ok(line) => take(line),
-            Err(RecvTimeoutError::Timeout) => {}
-            // It has closed its output and goes on.
-            Err(RecvTimeoutError::Disconnected) => std::thread::sleep(CLOSED),
-        }
+        pipes.listen(TICK, &mut take);
         match asked {
             None if reporter.cancelled() => {
                 end(group, Signal::TERM);
@@ -261,9 +254,7 @@ fn listen(child: &mut Child, group: Option<Pid>, reporter: &dyn Reporter) -> (Ou
     // What it has started and left behind must not outlive it: it could still write.
     end(group, Signal::KILL);
     let status = child.wait();
-    while let Ok(line) = lines.recv_timeout(TICK) {
-        take(line);
-    }
+    pipes.drain(TICK, &mut take);
     (outcome, status)
 }
 
@@ -275,7 +266,7 @@ fn end(group: Option<Pid>, signal: Signal) {
 
 fn failed(arguments: &[String], status: ExitStatus) -> StageError {
     let program = match arguments {
-        [shell, _, _, _] if shell == "sh" => "the command",
+        [shell, _, _, _] if shell == SHELL => "the command",
         [program, ..] => program,
         [] => "the command",
     };

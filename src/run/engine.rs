@@ -20,6 +20,7 @@ use super::journal::Journal;
 use super::perform::Work;
 use super::resolve::{Outside, Resolved};
 use super::scheduler::{Action, Because, Happening, Limits, Manner, Scheduler};
+use super::scratch::Spares;
 use super::summary::{RunError, RunOptions, Summary};
 use super::task::tasks;
 use super::{Event, Interrupt, Moment};
@@ -61,12 +62,14 @@ pub fn run(
     let names = plan.nodes.iter().map(|node| node.name.clone()).collect();
     let journal = Journal::begin(&store.runs(), &plan.pipelines, names, now())?;
     let run_id = journal.id().to_owned();
+    let spares = Spares::new(store);
     let shared = Shared {
         plan,
         registry,
         store,
         run: &run_id,
         executors: &executors,
+        spares: &spares,
     };
     let (sender, receiver) = channel();
     let count = plan.nodes.len();
@@ -96,6 +99,7 @@ pub fn run(
         }
         result
     })?;
+    store.settle()?;
     Ok(engine.summary())
 }
 
@@ -107,6 +111,7 @@ struct Shared<'a> {
     store: &'a Store,
     run: &'a str,
     executors: &'a Executors<'a>,
+    spares: &'a Spares,
 }
 
 impl<'a> Shared<'a> {
@@ -285,7 +290,16 @@ impl<'a> Engine<'a, '_> {
                 .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()),
             retries: planned.limits.retries.unwrap_or(0),
         };
-        let job = move || job_thread::work(shared.store, node, (work, trial), executor, log, (&sender, &interrupt));
+        let job = move || {
+            job_thread::work(
+                shared.store,
+                node,
+                (work, trial),
+                (executor, shared.spares),
+                log,
+                (&sender, &interrupt),
+            )
+        };
         match thread::Builder::new()
             .name(planned.name.clone())
             .spawn_scoped(scope, job)

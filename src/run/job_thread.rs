@@ -7,6 +7,7 @@ use super::Interrupt;
 use super::executor::{Executor, JobError};
 use super::job_log::JobLog;
 use super::perform::{Work, perform};
+use super::scratch::Spares;
 use crate::plan::NodeId;
 use crate::stage::{Progress, Reporter, StageError};
 use crate::store::{Record, Store};
@@ -54,7 +55,7 @@ pub(crate) fn work(
     store: &Store,
     node: NodeId,
     (mut work, trial): (Work<'_>, Trial),
-    executor: &dyn Executor,
+    (executor, spares): (&dyn Executor, &Spares),
     log: JobLog,
     (sender, interrupt): (&Sender<Told>, &Interrupt),
 ) {
@@ -68,7 +69,7 @@ pub(crate) fn work(
     let mut attempt = 0;
     let result = loop {
         reporter.deadline = trial.timeout.map(|timeout| Instant::now() + timeout);
-        let result = perform(store, &work, executor, &reporter).map_err(|error| match trial.timeout {
+        let result = perform(store, &work, (executor, spares), &reporter).map_err(|error| match trial.timeout {
             Some(timeout) if reporter.cancelled() => too_long(timeout).into(),
             _ => error,
         });

@@ -8,7 +8,7 @@ use std::thread;
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 
 /// A line longer than this is cut: a program that prints without end must not fill the memory.
-const LONGEST_LINE: u64 = 1 << 20;
+pub(super) const LONGEST_LINE: usize = 1 << 20;
 
 /// Something that a program said.
 pub(super) enum Line {
@@ -37,7 +37,7 @@ fn forward(pipe: impl Read, sender: &SyncSender<Line>, wrap: fn(String) -> Line)
     let mut pipe = BufReader::new(pipe);
     loop {
         let mut line = Vec::new();
-        match pipe.by_ref().take(LONGEST_LINE).read_until(b'\n', &mut line) {
+        match pipe.by_ref().take(LONGEST_LINE as u64).read_until(b'\n', &mut line) {
             Ok(0) | Err(_) => break,
             Ok(_) => {}
         }

@@ -17,6 +17,7 @@ use super::clock::now;
 use super::executor::{Executor, JobError};
 use super::process_mark::end_orphan;
 use super::resolve::{Resolved, check_outside, store_error};
+use super::scratch::{Spares, empty};
 use crate::stage::{Input, Job, KindInfo, Outcome, Reporter, StageError, protocol};
 use crate::store::{KeyLock, Output, Record, Store};
 
@@ -38,10 +39,11 @@ pub(crate) struct Work<'a> {
 pub(crate) fn perform(
     store: &Store,
     work: &Work<'_>,
-    executor: &dyn Executor,
+    (executor, spares): (&dyn Executor, &Spares),
     reporter: &dyn Reporter,
 ) -> Result<Record, JobError> {
     let folder = store.scratch(&work.resolved.key);
+    spares.give(&folder);
     end_orphan(&folder);
     let job = prepare(store, work, &folder)?;
     let begin = Instant::now();
@@ -54,15 +56,14 @@ pub(crate) fn perform(
     let record = record(work, outcome, outputs, seconds);
     store.commit(&work.lock, &record).map_err(|e| store_error(&e))?;
     drop(in_use);
-    // What is left over is cleared before the next start, and by the store's collector.
-    let _ = fs_err::remove_dir_all(&folder);
+    spares.take(&folder);
     Ok(record)
 }
 
 fn prepare(store: &Store, work: &Work<'_>, folder: &Path) -> Result<Job, StageError> {
-    clear(&folder.join("out"))?;
+    empty(&folder.join("out"))?;
     if work.afresh {
-        clear(&folder.join("keep"))?;
+        empty(&folder.join("keep"))?;
     }
     make(store, work.kind, work.params, &work.resolved, work.cpus, folder)
 }
@@ -108,13 +109,6 @@ pub(crate) fn make(
         folder,
         cpus,
     })
-}
-
-fn clear(folder: &Path) -> std::io::Result<()> {
-    match fs_err::remove_dir_all(folder) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
 }
 
 /// Brings the outputs into the store, but none before all are seen to be there.

@@ -6,7 +6,9 @@
 //! leaves a mark of the worker in the folder, and takes it away before it lets go of the lock. Whoever holds the lock
 //! and finds a mark has found an orphan, and kills it before touching the folder.
 
+use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process_group};
@@ -23,10 +25,14 @@ pub struct ProcessMark {
     pub boot: String,
 }
 
-/// The name of the mark in a job's folder.
-const FILE: &str = "worker.json";
+/// The bytes of a mark's file. It is written over in place: files that are cut to nothing and written again are forced to the
+/// disk by some file systems.
+const SIZE: usize = 256;
 
 impl ProcessMark {
+    /// The name of the mark in a job's folder.
+    pub(crate) const FILE: &'static str = "worker.json";
+
     /// The mark of a living process.
     #[must_use]
     pub fn of(pid: u32) -> Option<Self> {
@@ -45,23 +51,39 @@ impl ProcessMark {
 
     /// Leaves the mark in a job's folder.
     pub(crate) fn leave(&self, folder: &Path) -> std::io::Result<()> {
-        let text = serde_json::to_vec(self).map_err(std::io::Error::other)?;
-        fs_err::write(folder.join(FILE), text)
+        write(
+            folder,
+            true,
+            &serde_json::to_string(self).map_err(std::io::Error::other)?,
+        )
+    }
+
+    /// The mark in a job's folder, if there is one.
+    pub(crate) fn left_in(folder: &Path) -> Option<Self> {
+        serde_json::from_slice(&fs_err::read(folder.join(Self::FILE)).ok()?).ok()
     }
 
     /// Takes the mark away.
     pub(crate) fn remove(folder: &Path) {
         // If it stays behind it names a process that has ended, or one that the next holder of the lock may end.
-        let _ = fs_err::remove_file(folder.join(FILE));
+        let _ = write(folder, false, "");
     }
+}
+
+/// Writes a mark, or that there is none.
+fn write(folder: &Path, create: bool, text: &str) -> std::io::Result<()> {
+    let mut options = fs_err::OpenOptions::new();
+    let file = options
+        .write(true)
+        .create(create)
+        .truncate(false)
+        .open(folder.join(ProcessMark::FILE))?;
+    file.file().write_all_at(format!("{text:SIZE$}").as_bytes(), 0)
 }
 
 /// Ends the worker that a run which is gone left in a job's folder. Call it only while holding the key's lock.
 pub(crate) fn end_orphan(folder: &Path) {
-    let Ok(text) = fs_err::read(folder.join(FILE)) else {
-        return;
-    };
-    if let Ok(mark) = serde_json::from_slice::<ProcessMark>(&text) {
+    if let Some(mark) = ProcessMark::left_in(folder) {
         let end = Instant::now() + Duration::from_secs(5);
         while mark.is_alive() && Instant::now() < end {
             if let Some(pid) = i32::try_from(mark.pid).ok().and_then(Pid::from_raw) {
@@ -69,8 +91,8 @@ pub(crate) fn end_orphan(folder: &Path) {
             }
             std::thread::sleep(Duration::from_millis(5));
         }
+        ProcessMark::remove(folder);
     }
-    ProcessMark::remove(folder);
 }
 
 /// The 22nd field of `stat`; the second, the program's name in parentheses, may hold anything. A zombie has ended.
@@ -85,8 +107,9 @@ fn start_of(pid: u32) -> Option<u64> {
 }
 
 fn boot() -> Option<String> {
-    let text = fs_err::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
-    Some(text.trim().to_owned())
+    static BOOT: OnceLock<Option<String>> = OnceLock::new();
+    let read = || fs_err::read_to_string("/proc/sys/kernel/random/boot_id").ok();
+    BOOT.get_or_init(|| read().map(|text| text.trim().to_owned())).clone()
 }
 
 #[cfg(test)]
@@ -131,6 +154,6 @@ mod tests {
         mark.leave(folder.path()).unwrap();
         end_orphan(folder.path());
         assert!(!child.wait().unwrap().success());
-        assert!(!folder.path().join(FILE).exists());
+        assert_eq!(ProcessMark::left_in(folder.path()), None);
     }
 }

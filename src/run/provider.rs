@@ -84,9 +84,9 @@ pub fn folders(named: Option<&OsStr>, executable: Option<&Path>, path: Option<&O
     kept
 }
 
-/// The providers in some folders.
+/// The providers in some folders; what they say is remembered in the store, if there is one.
 #[must_use]
-pub fn discover(store: &Store, folders: &[PathBuf]) -> Discovery {
+pub fn discover(store: Option<&Store>, folders: &[PathBuf]) -> Discovery {
     let mut discovery = Discovery::default();
     for program in programs(folders) {
         match described(store, &program) {
@@ -128,9 +128,12 @@ fn is_executable(path: &Path) -> bool {
 }
 
 /// What a program says of itself, from memory if it is the program that was asked.
-fn described(store: &Store, program: &Path) -> Result<Description, String> {
+fn described(store: Option<&Store>, program: &Path) -> Result<Description, String> {
     let ask = || ask(program).and_then(|text| check(&text).map(|_| text));
-    check(&store.provider_cache(program, ask)?)
+    match store {
+        Some(store) => check(&store.provider_cache(program, ask)?),
+        None => check(&ask()?),
+    }
 }
 
 fn check(text: &str) -> Result<Description, String> {
@@ -271,7 +274,7 @@ mod tests {
         // A program that has just been written may be written again without a trace: the store does not trust it yet.
         thread::sleep(Duration::from_millis(2200));
         for _ in 0..2 {
-            let discovery = discover(&store, &[folder.path().to_owned()]);
+            let discovery = discover(Some(&store), &[folder.path().to_owned()]);
             assert_eq!(
                 (discovery.providers.len(), discovery.warnings.len()),
                 (1, 0),
@@ -280,7 +283,7 @@ mod tests {
         }
         assert_eq!(times(), 1);
         program(folder.path(), "asm-pipe-x", &format!("# another\n{script}"));
-        assert_eq!(discover(&store, &[folder.path().to_owned()]).providers.len(), 1);
+        assert_eq!(discover(Some(&store), &[folder.path().to_owned()]).providers.len(), 1);
         assert_eq!(times(), 2);
     }
 
@@ -297,7 +300,7 @@ mod tests {
         );
         program(folder.path(), "asm-pipe-e", "kill -SEGV $$");
         program(folder.path(), "asm-pipe-f", EMPTY);
-        let discovery = discover(&store(folder.path()), &[folder.path().to_owned()]);
+        let discovery = discover(Some(&store(folder.path())), &[folder.path().to_owned()]);
         assert_eq!(discovery.providers.len(), 1);
         let why: Vec<&str> = discovery.warnings.iter().map(|warning| warning.why.as_str()).collect();
         for (why, part) in why

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::{Exchange, KindInfo, Stage, command};
 
@@ -74,6 +74,30 @@ pub struct NameTaken {
 #[derive(Clone, Debug, Default)]
 pub struct Registry {
     kinds: BTreeMap<String, Registered>,
+    later: Option<Arc<Later>>,
+}
+
+/// Kinds that cost something to find, and so are looked for when one is asked for that is not known.
+struct Later {
+    find: Box<Finder>,
+    found: OnceLock<BTreeMap<String, Registered>>,
+}
+
+/// Finds kinds.
+type Finder = dyn Fn() -> Vec<Registered> + Send + Sync;
+
+impl fmt::Debug for Later {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.found, f)
+    }
+}
+
+impl Later {
+    fn kinds(&self) -> &BTreeMap<String, Registered> {
+        let by_name = |kind: Registered| (kind.info.name.clone(), kind);
+        self.found
+            .get_or_init(|| (self.find)().into_iter().map(by_name).collect())
+    }
 }
 
 impl Registry {
@@ -109,20 +133,32 @@ impl Registry {
         self.add(command::info(), Via::Command(exchange))
     }
 
+    /// Has further kinds looked for when one is asked for that is not known, and then once. Of two with one name the one that
+    /// is known already is taken.
+    pub fn register_later(&mut self, find: impl Fn() -> Vec<Registered> + Send + Sync + 'static) {
+        self.later = Some(Arc::new(Later {
+            find: Box::new(find),
+            found: OnceLock::new(),
+        }));
+    }
+
     /// The kind of this name.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Registered> {
-        self.kinds.get(name)
+        let later = || self.later.as_ref()?.kinds().get(name);
+        self.kinds.get(name).or_else(later)
     }
 
     /// The names, in alphabetical order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.kinds.keys().map(String::as_str)
+        self.iter().map(|kind| kind.info.name.as_str())
     }
 
     /// The kinds, in alphabetical order.
     pub fn iter(&self) -> impl Iterator<Item = &Registered> {
-        self.kinds.values()
+        let later = self.later.iter().flat_map(|later| later.kinds());
+        let all: BTreeMap<&String, &Registered> = later.chain(&self.kinds).collect();
+        all.into_values()
     }
 
     fn add(&mut self, info: KindInfo, via: Via) -> Result<(), NameTaken> {
@@ -142,10 +178,11 @@ impl Registry {
 mod tests {
     use std::path::PathBuf;
     use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
 
     use serde_json::json;
 
-    use super::{Registry, Via};
+    use super::{Registered, Registry, Via};
     use crate::stage::{Job, KindInfo, Outcome, Reporter, Stage, StageError};
 
     struct Copy;
@@ -190,5 +227,28 @@ mod tests {
             "there are two stage kinds `copy`: one is built in, the other bin/asm-pipe-x"
         );
         assert!(matches!(registry.get("copy").unwrap().via, Via::BuiltIn(_)));
+    }
+
+    #[test]
+    fn what_costs_something_to_find_is_looked_for_once_and_only_when_it_is_needed() {
+        let mut registry = Registry::new();
+        registry.register(Arc::new(Copy)).unwrap();
+        let looked = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&looked);
+        registry.register_later(move || {
+            count.fetch_add(1, Ordering::SeqCst);
+            let via = Via::Provider(PathBuf::from("asm-pipe-x").into());
+            let found = ["adapt", "copy"].map(|name| Registered {
+                info: info(name),
+                via: via.clone(),
+            });
+            found.to_vec()
+        });
+        assert!(matches!(registry.get("copy").unwrap().via, Via::BuiltIn(_)));
+        assert_eq!(looked.load(Ordering::SeqCst), 0);
+        assert!(registry.get("adapt").is_some() && registry.get("none").is_none());
+        assert_eq!(registry.names().collect::<Vec<_>>(), ["adapt", "copy"]);
+        assert!(matches!(registry.get("copy").unwrap().via, Via::BuiltIn(_)));
+        assert_eq!(looked.load(Ordering::SeqCst), 1);
     }
 }

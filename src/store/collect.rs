@@ -196,8 +196,9 @@ impl Store {
     fn trim_locks(&self) -> Result<(), StoreError> {
         for name in self.names("locks")? {
             if let Ok(key) = name.parse() {
-                // Taking it and giving it back removes it.
-                drop(self.try_lock(&key)?);
+                if let Some(lock) = self.try_lock(&key)? {
+                    lock.discard();
+                }
             }
         }
         Ok(())

@@ -143,7 +143,8 @@ impl Store {
         }
     }
 
-    pub(super) fn temporary(&self) -> PathBuf {
+    /// Where things are put together that are then renamed: what is a day old in it belongs to nobody.
+    pub(crate) fn temporary(&self) -> PathBuf {
         self.root.join("tmp")
     }
 

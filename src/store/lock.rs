@@ -14,7 +14,6 @@ use super::{Digest, Store, StoreError, atomic};
 pub struct KeyLock {
     key: Digest,
     path: PathBuf,
-    /// Closed after `path` is removed: fields are dropped after `drop` has run.
     _file: File,
 }
 
@@ -24,12 +23,12 @@ impl KeyLock {
     pub fn key(&self) -> &Digest {
         &self.key
     }
-}
 
-impl Drop for KeyLock {
-    fn drop(&mut self) {
+    /// Gives the right back and removes the file, which otherwise stays for the next time: removing one for each key is what file
+    /// systems are slow at.
+    pub(super) fn discard(self) {
         // While the lock is held the name can only be ours. Whoever waits on the removed file sees that it has lost its
-        // name and opens a new one. A file that stays is harmless.
+        // name and opens a new one.
         let _ = fs_err::remove_file(&self.path);
     }
 }
@@ -136,10 +135,11 @@ mod tests {
             for _ in 0..4 {
                 scope.spawn(|| {
                     for _ in 0..200 {
-                        let _lock = store.lock(&key).unwrap();
+                        let lock = store.lock(&key).unwrap();
                         assert_eq!(inside.fetch_add(1, Ordering::SeqCst), 0);
                         std::thread::yield_now();
                         inside.fetch_sub(1, Ordering::SeqCst);
+                        lock.discard();
                     }
                 });
             }

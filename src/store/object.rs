@@ -21,16 +21,21 @@ pub(super) enum Condition {
     Damaged,
 }
 
-/// When content is forced to the disk: each file by itself, or all files of a folder in one go, which for many files
-/// is faster by an order of magnitude.
+/// When content is forced to the disk: each file by itself, or several in one go, which is faster by an order of magnitude.
 #[derive(Clone, Copy)]
 pub(super) enum Sync {
     Now,
     Later,
 }
 
-/// Up to this many files of a folder are forced to the disk one by one.
+/// Up to this many files are forced to the disk one by one.
 const FEW: usize = 16;
+
+/// Outputs of up to so many bytes are forced to the disk together with others: they are soon made again should the power fail.
+const SMALL: u64 = 1 << 20;
+
+/// So many of them at most.
+const MOST_PENDING: usize = 512;
 
 /// What a look at an object showed; with its stamp if that was not known and can be from now on.
 type Look = (Condition, Option<(Digest, Stamp)>);
@@ -58,8 +63,9 @@ impl Store {
             Err(error) => return Err(StoreError::io("read", path, error)),
         };
         if data.is_file() {
-            let (entry, stamp) = self.put_file(path, self.in_scratch(path), Sync::Now)?;
-            self.stamps.add(&[(entry.digest, stamp)]);
+            let sync = if data.len() > SMALL { Sync::Now } else { Sync::Later };
+            let (entry, stamp) = self.put_file(path, self.in_scratch(path), sync)?;
+            self.note(&[(entry.digest, stamp)], sync)?;
             return Ok(Output {
                 digest: entry.digest,
                 bytes: entry.size,
@@ -71,11 +77,10 @@ impl Store {
         }
         let listing = Listing::of(path)?;
         let movable = self.in_scratch(path);
-        let sync = if listing.files.len() > FEW {
-            Sync::Later
-        } else {
-            Sync::Now
-        };
+        let many = listing.files.len() > FEW;
+        let sizes = listing.files.values().filter_map(|file| fs_err::metadata(file).ok());
+        let small = !many && sizes.map(|data| data.len()).sum::<u64>() <= SMALL;
+        let sync = if many || small { Sync::Later } else { Sync::Now };
         let put = listing
             .files
             .par_iter()
@@ -90,17 +95,56 @@ impl Store {
             let entry = tree.files[&target];
             tree.files.insert(name, entry);
         }
-        if matches!(sync, Sync::Later) {
-            self.sync_objects()?;
-        }
-        let (manifest, stamp) = self.put_bytes(tree.manifest().as_bytes())?;
+        let (manifest, stamp) = self.put_bytes(tree.manifest().as_bytes(), sync)?;
         stamps.push((manifest.digest, stamp));
-        self.stamps.add(&stamps);
+        if many {
+            self.sync_objects()?;
+            self.stamps.add(&stamps);
+        } else {
+            self.note(&stamps, sync)?;
+        }
         Ok(Output {
             digest: manifest.digest,
             bytes: tree.bytes(),
             folder: true,
         })
+    }
+
+    /// Notes stamps: of what is on the disk for all, of the rest for this process until [`Self::settle`].
+    fn note(&self, stamps: &[(Digest, Stamp)], sync: Sync) -> Result<(), StoreError> {
+        match sync {
+            Sync::Now => self.stamps.add(stamps),
+            Sync::Later if self.stamps.add_pending(stamps) < MOST_PENDING => {}
+            Sync::Later => self.settle()?,
+        }
+        Ok(())
+    }
+
+    /// Forces to the disk what was stored and is not there yet. Called at the end of a run; until then a power cut may cost the
+    /// last small outputs, which are then made again.
+    ///
+    /// # Errors
+    /// When it cannot be written to the disk.
+    pub fn settle(&self) -> Result<(), StoreError> {
+        let pending = self.stamps.take_pending();
+        let sync = |(digest, _): &(Digest, Stamp)| {
+            let path = self.object_path(digest);
+            match fs_err::File::open(&path).and_then(|file| file.sync_data()) {
+                // Garbage by now.
+                Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+                other => other.map_err(|e| StoreError::io("write to the disk", &path, e)),
+            }
+        };
+        let synced = if pending.len() > FEW {
+            self.sync_objects()
+        } else {
+            pending.iter().try_for_each(sync)
+        };
+        match synced {
+            Ok(()) => self.stamps.add(&pending),
+            Err(_) => self.stamps.doubt(&pending),
+        }
+        self.told(synced)
     }
 
     /// Forces all objects to the disk.
@@ -131,11 +175,11 @@ impl Store {
         Ok((Entry { digest, size }, stamp))
     }
 
-    fn put_bytes(&self, bytes: &[u8]) -> Result<(Entry, Stamp), StoreError> {
+    fn put_bytes(&self, bytes: &[u8], sync: Sync) -> Result<(Entry, Stamp), StoreError> {
         let mut file = atomic::temporary_file(&self.temporary())?;
         std::io::Write::write_all(&mut file, bytes).map_err(|e| StoreError::io("write", file.path(), e))?;
         let digest = Digest::of_bytes(bytes);
-        let stamp = self.place(file.path(), &digest, Sync::Now)?;
+        let stamp = self.place(file.path(), &digest, sync)?;
         let size = bytes.len() as u64;
         Ok((Entry { digest, size }, stamp))
     }

@@ -73,6 +73,8 @@ pub(super) struct Stamps {
     path: PathBuf,
     temporary: PathBuf,
     known: Mutex<Known>,
+    /// What is known here and not yet written down, for the content is not yet forced to the disk.
+    pending: Mutex<Vec<(Digest, Stamp)>>,
 }
 
 #[derive(Debug, Default)]
@@ -89,6 +91,7 @@ impl Stamps {
             path,
             temporary,
             known: Mutex::default(),
+            pending: Mutex::default(),
         }
     }
 
@@ -118,6 +121,27 @@ impl Stamps {
             .flat_map(|(digest, stamp)| encode(digest, stamp))
             .collect();
         let _ = self.append(&bytes);
+    }
+
+    /// Notes the same for this process alone, until [`Self::take_pending`] is written down. Answers with how many there are by now.
+    pub(super) fn add_pending(&self, entries: &[(Digest, Stamp)]) -> usize {
+        self.known().stamps.extend(entries.iter().copied());
+        let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
+        pending.extend(entries);
+        pending.len()
+    }
+
+    /// Takes out what waits to be written down.
+    pub(super) fn take_pending(&self) -> Vec<(Digest, Stamp)> {
+        std::mem::take(&mut *self.pending.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Forgets these, here only.
+    pub(super) fn doubt(&self, entries: &[(Digest, Stamp)]) {
+        let mut known = self.known();
+        for (digest, _) in entries {
+            known.stamps.remove(digest);
+        }
     }
 
     /// Forgets objects, and everything that is in the file more than once.
