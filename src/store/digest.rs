@@ -1,19 +1,13 @@
 //! The name of some bytes: their BLAKE3 digest.
 
 use std::fmt;
-use std::io::Read;
 use std::path::Path;
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::StoreError;
-
-/// Files from this size on are hashed by several threads; below it, starting them costs more than it saves.
-const PARALLEL: usize = 1 << 20;
-
-/// How much of a big file is read at a time.
-const CHUNK: usize = 8 << 20;
+use super::hash_file::hash_file;
 
 /// A BLAKE3 digest. Shown as 64 hex digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -28,32 +22,13 @@ impl Digest {
 
     /// The digest of a file's content, and how many bytes that was.
     ///
-    /// Reads rather than maps the file: a mapped file that someone truncates meanwhile would kill the process.
-    ///
     /// # Errors
     /// When the file cannot be read.
     pub fn of_file(path: &Path) -> Result<(Self, u64), StoreError> {
-        let mut file = fs_err::File::open(path).map_err(|e| StoreError::io("read", path, e))?;
-        let length = file.metadata().map_err(|e| StoreError::io("read", path, e))?.len();
-        let room = usize::try_from(length)
-            .unwrap_or(CHUNK)
-            .saturating_add(1)
-            .clamp(1 << 12, CHUNK);
-        let mut buffer = vec![0_u8; room];
-        let mut hasher = blake3::Hasher::new();
-        let mut total = 0;
-        loop {
-            let filled = fill(&mut file, &mut buffer).map_err(|e| StoreError::io("read", path, e))?;
-            if filled >= PARALLEL {
-                hasher.update_rayon(&buffer[..filled]);
-            } else {
-                hasher.update(&buffer[..filled]);
-            }
-            total += filled as u64;
-            if filled < buffer.len() {
-                return Ok((Self(*hasher.finalize().as_bytes()), total));
-            }
-        }
+        let failed = |error| StoreError::io("read", path, error);
+        let mut file = std::fs::File::open(path).map_err(failed)?;
+        let (hash, total) = hash_file(&mut file).map_err(failed)?;
+        Ok((Self(*hash.as_bytes()), total))
     }
 
     /// The digest of some fields under a type tag, so that no two kinds of thing share a digest.
@@ -74,20 +49,6 @@ impl Digest {
     pub fn short(&self) -> String {
         self.to_string()[..12].to_owned()
     }
-}
-
-/// Reads until the buffer is full or the file ends.
-fn fill(file: &mut impl Read, buffer: &mut [u8]) -> std::io::Result<usize> {
-    let mut filled = 0;
-    while filled < buffer.len() {
-        match file.read(&mut buffer[filled..]) {
-            Ok(0) => break,
-            Ok(count) => filled += count,
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(filled)
 }
 
 impl fmt::Display for Digest {
@@ -151,21 +112,6 @@ impl<'de> Deserialize<'de> for Digest {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_files_digest_is_that_of_its_bytes_at_every_size_around_a_chunk() {
-        let folder = tempfile::tempdir().unwrap();
-        for size in [0, 1, 4095, 4096, 4097, PARALLEL, CHUNK - 1, CHUNK, CHUNK + 1] {
-            let bytes: Vec<u8> = (0..size).map(|at| (at % 251) as u8).collect();
-            let path = folder.path().join("file");
-            fs_err::write(&path, &bytes).unwrap();
-            assert_eq!(
-                Digest::of_file(&path).unwrap(),
-                (Digest::of_bytes(&bytes), size as u64),
-                "{size}"
-            );
-        }
-    }
 
     #[test]
     fn text_and_json_round_trip_and_nothing_else_parses() {

@@ -42,6 +42,7 @@ mod external;
 mod file_list;
 mod find;
 mod gate;
+mod hash_file;
 mod history;
 mod inventory;
 mod key;
