@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::built_in;
 use crate::artifact::{read_dataset, read_json, write_dataset, write_detections};
 use crate::detection::{
-    AnnotatedImage, Annotation, BoundingBox, Dataset, Detection, Detections, Image, ImageDetections, Source,
+    AnnotatedImage, Annotation, BoundingBox, Dataset, Detection, Detections, Image, ImageDetections, Marks, Source,
 };
 use crate::learning::{Decision, Pool};
 use crate::random::Stream;
@@ -23,6 +23,7 @@ fn dataset(count: usize) -> Dataset {
         source: Source::Human,
         score: None,
         round: None,
+        marks: Marks::default(),
     };
     let image = |at: usize| AnnotatedImage {
         image: Image {
