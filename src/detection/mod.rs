@@ -9,6 +9,7 @@ mod boxes;
 pub mod coco;
 pub mod export;
 pub mod folder;
+pub mod health;
 
 pub mod metrics;
 pub mod reading;

@@ -5,6 +5,7 @@
 mod charts;
 mod draw_batch;
 mod evaluate;
+pub mod evaluation;
 mod export_dataset;
 mod merge_sa;
 mod parse_coco;

@@ -2,7 +2,8 @@
 
 use std::io::Cursor;
 
-use image::{ImageFormat, ImageReader};
+use image::metadata::Orientation;
+use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader};
 
 use super::Fault;
 
@@ -27,16 +28,27 @@ pub(in crate::detection) fn size(name: &str, bytes: &[u8]) -> Result<(u32, u32),
 /// Decodes the whole image and throws the pixels away.
 ///
 /// # Errors
-/// When it cannot be decoded, or ends too early: the decoder itself fills what is missing with grey.
+/// As [`decode`].
 pub(in crate::detection) fn check_pixels(name: &str, bytes: &[u8]) -> Result<(), Fault> {
+    decode(name, bytes).map(|_| ())
+}
+
+/// Decodes the whole image, as its pixels are stored, and tells how its EXIF says it should be turned.
+///
+/// # Errors
+/// When it cannot be decoded, or ends too early: the decoder itself fills what is missing with grey.
+pub(in crate::detection) fn decode(name: &str, bytes: &[u8]) -> Result<(DynamicImage, Orientation), Fault> {
     let format = format(name, bytes)?;
     if !has_end(format, bytes) {
         return Err(Fault::ImageTruncated);
     }
-    let decoded = ImageReader::with_format(Cursor::new(bytes), format).decode();
-    decoded
-        .map(|_| ())
-        .map_err(|error| damage(format, bytes, &error.to_string()))
+    let decoded = ImageReader::with_format(Cursor::new(bytes), format)
+        .into_decoder()
+        .and_then(|mut decoder| {
+            let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+            Ok((DynamicImage::from_decoder(decoder)?, orientation))
+        });
+    decoded.map_err(|error| damage(format, bytes, &error.to_string()))
 }
 
 fn format(name: &str, bytes: &[u8]) -> Result<ImageFormat, Fault> {

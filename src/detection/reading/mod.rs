@@ -10,6 +10,7 @@ mod name;
 mod position;
 mod problem;
 
+pub(super) use image_file::decode;
 pub use image_file::digest;
 pub use load::{ImageSource, OnProblem, ReadDataset};
 pub(super) use load::{Loaded, image, place};
