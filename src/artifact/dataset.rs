@@ -6,7 +6,7 @@ use fs_err as fs;
 
 use super::rows::{box_columns, check_finite, check_unique, read_boxes, read_classes, write_classes};
 use super::{ArtifactError, ArtifactFault, schema};
-use crate::detection::{AnnotatedImage, Annotation, Dataset, Image, Source};
+use crate::detection::{AnnotatedImage, Annotation, Dataset, Image, Marks, Source};
 use crate::table::Table;
 
 /// Writes a dataset as a folder, which is made if it is not there.
@@ -50,6 +50,16 @@ fn write_boxes(folder: &Path, dataset: &Dataset) -> Result<(), ArtifactError> {
         .text(schema::SOURCE, all().map(|a| source_name(a.source)))
         .optional_numbers(schema::SCORE, all().map(|a| a.score))
         .optional_counts(schema::ROUND, all().map(|a| a.round));
+    let table = if all().any(|a| a.marks != Marks::default()) {
+        check_finite(&path, schema::AREA, all().map(|a| a.marks.area))?;
+        table
+            .optional_text(schema::POSE, all().map(|a| a.marks.pose.as_ref()))
+            .optional_counts(schema::OCCLUDED, all().map(|a| a.marks.occluded.map(u32::from)))
+            .flags(schema::CROWD, all().map(|a| a.marks.crowd))
+            .optional_numbers(schema::AREA, all().map(|a| a.marks.area))
+    } else {
+        table
+    };
     Ok(table.finish()?.write_parquet(&path)?)
 }
 
@@ -70,6 +80,7 @@ pub fn read_dataset(folder: &Path) -> Result<Dataset, ArtifactError> {
     let scores = boxes.table.optional_numbers(schema::SCORE)?;
     let rounds = boxes.table.optional_counts(schema::ROUND)?;
     check_finite(&boxes.path, schema::SCORE, scores.iter().copied())?;
+    let mut marks = read_marks(&boxes.path, &boxes.table)?;
     for row in 0..boxes.table.height() {
         let source = source_named(sources[row]).ok_or_else(|| {
             let value = sources[row].to_owned();
@@ -83,9 +94,29 @@ pub fn read_dataset(folder: &Path) -> Result<Dataset, ArtifactError> {
             source,
             score: scores[row],
             round: rounds[row],
+            marks: marks.get_mut(row).map(std::mem::take).unwrap_or_default(),
         });
     }
     Ok(Dataset { classes, images })
+}
+
+/// What the formats say of each box besides; nothing of a dataset in which no object has any of it.
+fn read_marks(path: &Path, table: &Table) -> Result<Vec<Marks>, ArtifactError> {
+    if !table.has(schema::POSE) {
+        return Ok(Vec::new());
+    }
+    let poses = table.optional_text(schema::POSE)?;
+    let occluded = table.optional_counts(schema::OCCLUDED)?;
+    let crowds = table.flags(schema::CROWD)?;
+    let areas = table.optional_numbers(schema::AREA)?;
+    check_finite(path, schema::AREA, areas.iter().copied())?;
+    let mark = |row: usize| Marks {
+        pose: poses[row].map(str::to_owned),
+        occluded: occluded[row].map(|flag| flag != 0),
+        crowd: crowds[row],
+        area: areas[row],
+    };
+    Ok((0..table.height()).map(mark).collect())
 }
 
 fn read_images(folder: &Path) -> Result<Vec<AnnotatedImage>, ArtifactError> {
@@ -128,12 +159,24 @@ mod tests {
     use crate::detection::BoundingBox;
     use proptest::prelude::*;
 
+    fn marks() -> impl Strategy<Value = Marks> {
+        let pose = prop::option::of("[A-Z][a-z]{0,6}");
+        let area = prop::option::of(0.0..1e6_f64);
+        (pose, prop::option::of(any::<bool>()), any::<bool>(), area).prop_map(|(pose, occluded, crowd, area)| Marks {
+            pose,
+            occluded,
+            crowd,
+            area,
+        })
+    }
+
     fn annotation(classes: usize) -> impl Strategy<Value = Annotation> {
         let score = prop::option::of(0.0..1.0_f64);
         let flags = (any::<bool>(), any::<bool>(), any::<bool>());
         let edges = [-1e4..1e4, -1e4..1e4, -1e4..1e4, -1e4..1e4_f64];
-        (edges, 0..classes, flags, score, prop::option::of(any::<u32>())).prop_map(
-            |(edges, label, (difficult, truncated, human), score, round)| Annotation {
+        let marks = prop_oneof![Just(Marks::default()), marks()];
+        (edges, 0..classes, flags, score, prop::option::of(any::<u32>()), marks).prop_map(
+            |(edges, label, (difficult, truncated, human), score, round, marks)| Annotation {
                 bounds: BoundingBox::new(edges),
                 label: label as u32,
                 difficult,
@@ -141,6 +184,7 @@ mod tests {
                 source: if human { Source::Human } else { Source::Model },
                 score,
                 round,
+                marks,
             },
         )
     }
@@ -205,6 +249,7 @@ mod tests {
             source: Source::Human,
             score: None,
             round: None,
+            marks: Marks::default(),
         };
         let filled = AnnotatedImage {
             image: image("b"),

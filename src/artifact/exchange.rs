@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{ArtifactError, read_dataset, read_detections, read_json, write_dataset, write_detections, write_json};
 use crate::detection::{
-    AnnotatedImage, Annotation, BoundingBox, Dataset, Detection, Detections, Image, ImageDetections, Source,
+    AnnotatedImage, Annotation, BoundingBox, Dataset, Detection, Detections, Image, ImageDetections, Marks, Source,
 };
 use crate::stage::{Exchange, StageError};
 use crate::table::Table;
@@ -105,6 +105,14 @@ struct ListedBox {
     score: Option<f64>,
     #[serde(default)]
     round: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pose: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    occluded: Option<bool>,
+    #[serde(default, skip_serializing_if = "is_false")]
+    crowd: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    area: Option<f64>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -120,6 +128,11 @@ struct DetectedBox {
     r#box: [f64; 4],
     class: String,
     score: f64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 fn human() -> String {
@@ -139,6 +152,10 @@ fn from_dataset(dataset: &Dataset) -> Listing<ListedImage> {
         },
         score: annotation.score,
         round: annotation.round,
+        pose: annotation.marks.pose.clone(),
+        occluded: annotation.marks.occluded,
+        crowd: annotation.marks.crowd,
+        area: annotation.marks.area,
     };
     let image = |AnnotatedImage { image, annotations }: &AnnotatedImage| ListedImage {
         id: image.id.clone(),
@@ -169,6 +186,12 @@ fn dataset_of(path: &Path, listing: Listing<ListedImage>) -> Result<Dataset, Art
             },
             score: listed.score,
             round: listed.round,
+            marks: Marks {
+                pose: listed.pose,
+                occluded: listed.occluded,
+                crowd: listed.crowd,
+                area: listed.area,
+            },
         })
     };
     let image = |listed: ListedImage| -> Result<AnnotatedImage, ArtifactError> {
@@ -258,6 +281,10 @@ mod tests {
                     source: Source::Model,
                     score: Some(0.5),
                     round: Some(2),
+                    marks: Marks {
+                        pose: Some("Left".into()),
+                        ..Marks::default()
+                    },
                 }],
             }],
         }

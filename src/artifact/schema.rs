@@ -34,3 +34,12 @@ pub const SOURCE: &str = "source";
 pub const SCORE: &str = "score";
 /// The round that made a box.
 pub const ROUND: &str = "round";
+
+/// VOC's viewpoint. This and the three below are there only if an object has one of them.
+pub const POSE: &str = "pose";
+/// VOC's flag: 0, 1, or none where it is not said.
+pub const OCCLUDED: &str = "occluded";
+/// COCO's flag.
+pub const CROWD: &str = "crowd";
+/// COCO's area of a segmentation.
+pub const AREA: &str = "area";

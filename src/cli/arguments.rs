@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(super) use self::inspect::{Diff, Explain, Get, Log, Runs, Show};
 use super::cache::arguments::{Cache, CheckDeterminism};
+use super::data::arguments::Data;
 use super::examples;
 use super::terminal::Format;
 
@@ -72,7 +73,7 @@ pub(super) enum Command {
     Score(Score),
     /// Run one stage kind alone on files, without store or pipeline.
     Exec(Exec),
-    /// Make or look at datasets.
+    /// Look at datasets, convert them, make one.
     Data(Data),
     /// Look after the store: its size, its health, what is in it too long, copies of it.
     Cache(Cache),
@@ -278,6 +279,15 @@ pub(super) struct Score {
     /// The rules to score by.
     #[arg(long, default_value = "coco", value_name = "coco|voc07|voc10|detectron2-voc07")]
     pub(super) protocol: String,
+    /// A rule that is to be other than the protocol's: `--rule difficult=count`. `asm-pipe stages evaluate` explains them. Repeat for more.
+    #[arg(long = "rule", value_name = "NAME=VALUE")]
+    pub(super) rules: Vec<String>,
+    /// The score from which on a detection counts in the confusion matrix.
+    #[arg(long, value_name = "SCORE", default_value_t = 0.5)]
+    pub(super) confusion_score: f64,
+    /// Write the figures of classes, precision-recall curves and the confusion matrix into this folder: Parquet, CSV, SVG, PNG.
+    #[arg(long, value_name = "DIR")]
+    pub(super) out: Option<PathBuf>,
     #[command(flatten)]
     pub(super) output: OutputArguments,
 }
@@ -307,43 +317,6 @@ pub(super) struct Exec {
     pub(super) output: OutputArguments,
 }
 
-/// `asm-pipe data`.
-#[derive(Debug, Args)]
-pub(super) struct Data {
-    /// What to do.
-    #[command(subcommand)]
-    pub(super) command: DataCommand,
-}
-
-/// The subcommands of `data`.
-#[derive(Debug, Subcommand)]
-pub(super) enum DataCommand {
-    /// Write the embedded dataset as an ordinary VOC folder.
-    Shapes(DataShapes),
-}
-
-/// `asm-pipe data shapes`.
-#[derive(Debug, Args)]
-pub(super) struct DataShapes {
-    /// Where to write `Annotations`, `JPEGImages` and `ImageSets`. It must not exist or be empty.
-    #[arg(value_name = "DIR")]
-    pub(super) folder: PathBuf,
-    /// Scenes of the set `trainval`.
-    #[arg(long, value_name = "N", default_value_t = 400)]
-    pub(super) train: usize,
-    /// Scenes of the set `test`.
-    #[arg(long, value_name = "N", default_value_t = 100)]
-    pub(super) test: usize,
-    /// Side of a square scene in pixels.
-    #[arg(long, value_name = "PIXELS", default_value_t = 128)]
-    pub(super) size: u32,
-    /// Seed of all that is drawn.
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    pub(super) seed: u64,
-    #[command(flatten)]
-    pub(super) output: OutputArguments,
-}
-
 impl Command {
     /// The format that failures are told in.
     #[must_use]
@@ -363,9 +336,7 @@ impl Command {
             Self::Stages(a) => a.output.format,
             Self::Score(a) => a.output.format,
             Self::Exec(a) => a.output.format,
-            Self::Data(Data {
-                command: DataCommand::Shapes(a),
-            }) => a.output.format,
+            Self::Data(a) => a.format(),
             Self::Cache(a) => a.format(),
             Self::CheckDeterminism(a) => a.output.format,
             Self::Init(a) => a.output.format,

@@ -44,8 +44,30 @@ Examples:
   asm-pipe stages merge-sa";
 
 pub(super) const SCORE: &str = "\
-Example:
-  asm-pipe score --ground-truth instances.json --detections found.json --protocol voc07";
+Examples:
+  asm-pipe score --ground-truth instances.json --detections found.json --protocol voc07
+  asm-pipe score --ground-truth instances.json --detections found.json --rule difficult=count --out figures";
+
+pub(super) const DATA_HEALTH: &str = "\
+Exit codes: 0 no faults (there may be things to know), 1 faults, 2 the command line is wrong, 3 it is no dataset, 4 the machine is in the way.
+
+Examples:
+  asm-pipe data health VOCdevkit/VOC2007 --set trainval
+  asm-pipe data health coco/annotations/instances_val2017.json
+  asm-pipe data health yolo --format json > health.json";
+
+pub(super) const DATA_VIEW: &str = "\
+Examples:
+  asm-pipe data view VOCdevkit/VOC2007 --out voc.html
+  asm-pipe data view yolo --set val --limit 50 --seed 1 --out val.html";
+
+pub(super) const DATA_EXPORT: &str = "\
+VOC keeps what VOC files say of objects, but not the order of classes; COCO keeps all that a dataset holds; YOLO keeps classes and boxes.
+
+Examples:
+  asm-pipe data export VOCdevkit/VOC2007 yolo --set trainval --to yolo --as train
+  asm-pipe data export VOCdevkit/VOC2007 yolo --set test --to yolo --as val
+  asm-pipe data export out/dataset coco --to coco";
 
 pub(super) const EXEC: &str = "\
 Examples:
@@ -76,8 +98,15 @@ mod tests {
     fn every_example_is_taken_by_the_command_that_gives_it() {
         let whole = Arguments::command();
         let mut count = 0;
-        for command in whole.get_subcommands() {
-            for example in examples(command) {
+        let all = whole.get_subcommands().flat_map(|command| {
+            let inside = command.get_subcommands().flat_map(examples);
+            examples(command)
+                .into_iter()
+                .chain(inside)
+                .map(move |example| (command, example))
+        });
+        for (command, example) in all {
+            {
                 let matches = whole.clone().try_get_matches_from(example.split_whitespace());
                 let matches = matches.unwrap_or_else(|error| panic!("{example}: {error}"));
                 assert_eq!(matches.subcommand_name(), Some(command.get_name()), "{example}");

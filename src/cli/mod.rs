@@ -64,7 +64,10 @@ pub fn main() -> ExitCode {
         Command::Stages(arguments) => stages::stages(arguments),
         Command::Score(arguments) => score::score(arguments),
         Command::Exec(arguments) => exec::exec(arguments),
-        Command::Data(arguments) => data::data(arguments),
+        Command::Data(arguments) => match data::data(arguments) {
+            Ok(code) => return code,
+            Err(failure) => Err(failure),
+        },
         Command::Cache(arguments) => cache::cache(arguments),
         Command::CheckDeterminism(arguments) => check_determinism::check_determinism(arguments),
         Command::Init(arguments) => init::init(arguments),

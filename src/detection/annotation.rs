@@ -46,6 +46,22 @@ pub struct Annotation {
     pub score: Option<f64>,
     /// The round that made it; none for what the dataset came with.
     pub round: Option<u32>,
+    /// What else its format says of it.
+    pub marks: Marks,
+}
+
+/// What single formats say of an object beyond its place, its class and VOC's two flags.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Marks {
+    /// VOC's viewpoint, such as `Left`; none where nobody decided.
+    pub pose: Option<String>,
+    /// VOC's flag from 2008 on: part of the object is hidden. None where it is not said.
+    pub occluded: Option<bool>,
+    /// COCO's flag for a region of many objects. Such an object is difficult as well, so that who does not know the flag neither
+    /// learns it nor asks for it.
+    pub crowd: bool,
+    /// The area in square pixels that COCO says, where it is another than the box's: that of a segmentation.
+    pub area: Option<f64>,
 }
 
 /// An image and the objects in it.

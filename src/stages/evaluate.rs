@@ -5,27 +5,44 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::evaluation::{Drawn, class_table, confusion_table, curve_table};
 use super::ports::{input, output};
 use crate::artifact::{read_dataset, read_detections, write_json};
-use crate::detection::metrics::{ClassReport, Protocol, Report, Scenes, score};
+use crate::detection::metrics::{
+    ClassReport, Protocol, Report, Scenes, Switches, confusion, curves, score, score_with,
+};
 use crate::stage::{Job, KindInfo, Outcome, Reporter, Stage, StageError, params_schema};
-use crate::table::{Table, TableError};
 
 /// The stage kind.
 pub(super) struct Evaluate;
 
-#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 struct Params {
     /// Whose rules `ap50`, the figures by class and, with `coco`, all others follow. `voc07_ap50` and `voc10_ap50` are always there.
     protocol: Protocol,
+    /// Single rules that are to be other than the protocol's. Tables then say so beside its name.
+    rules: Switches,
+    /// The score from which on a detection counts in the confusion matrix.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    confusion_score: f64,
+}
+
+impl Default for Params {
+    fn default() -> Self {
+        Self {
+            protocol: Protocol::default(),
+            rules: Switches::default(),
+            confusion_score: 0.5,
+        }
+    }
 }
 
 impl Stage for Evaluate {
     fn info(&self) -> KindInfo {
         KindInfo {
             name: "evaluate".to_owned(),
-            version: 1,
+            version: 2,
             summary: "scores detections by COCO's or VOC's rules".to_owned(),
             params: params_schema::<Params>(),
             inputs: vec![
@@ -42,7 +59,26 @@ impl Stage for Evaluate {
                     "metrics",
                     "`ap50` and the protocol's other figures; none where there is nothing to find.",
                 ),
-                output("per_class", "table", "AP, AP50, objects and detections of each class."),
+                output(
+                    "per_class",
+                    "table",
+                    "AP, AP50, AP75, AP by size, recall, objects and detections of each class.",
+                ),
+                output(
+                    "curves",
+                    "table",
+                    "Precision at recalls 0, 0.01, .. 1 at an IoU of 0.5, by class, with the score that reaches it.",
+                ),
+                output(
+                    "confusion",
+                    "table",
+                    "How often an object of one class is reported as another, is missed, or is none.",
+                ),
+                output(
+                    "charts",
+                    "charts",
+                    "The curves and the confusion matrix, as SVG and PNG.",
+                ),
             ],
             external: Vec::new(),
             cpus: 1,
@@ -55,14 +91,23 @@ impl Stage for Evaluate {
         let detections = read_detections(job.input("detections")?)?;
         let dataset = read_dataset(job.input("dataset")?)?;
         let scenes = Scenes::new(&dataset, &detections)?;
-        let (report, extra) = super::pool(job)?.install(|| {
+        let rules = params.rules.on(params.protocol);
+        let (report, extra, drawn) = super::pool(job)?.install(|| {
             let extra = [("voc07_ap50", Protocol::Voc07), ("voc10_ap50", Protocol::Voc10)];
             let extra = extra.map(|(name, protocol)| (name, score(&scenes, protocol).figures["ap50"]));
-            (score(&scenes, params.protocol), extra)
+            let drawn = Drawn {
+                curves: curves(&scenes, &rules),
+                confusion: confusion(&scenes, &rules, params.confusion_score),
+                least_score: params.confusion_score,
+            };
+            (score_with(&scenes, params.protocol, &params.rules), extra, drawn)
         });
         let mut figures = report.figures.clone();
         figures.extend(extra.map(|(name, figure)| (name.to_owned(), figure)));
-        table(&report.per_class)?.write_parquet(job.output("per_class")?)?;
+        class_table(&report)?.write_parquet(job.output("per_class")?)?;
+        curve_table(&drawn.curves, &report.rules)?.write_parquet(job.output("curves")?)?;
+        confusion_table(&drawn.confusion, &report.rules)?.write_parquet(job.output("confusion")?)?;
+        drawn.write_charts(&report, job.output("charts")?)?;
         let mut outcome = Outcome::default();
         for (name, figure) in &figures {
             outcome.metrics.extend(figure.map(|figure| (name.clone(), figure)));
@@ -91,7 +136,8 @@ fn metrics(report: Report, figures: BTreeMap<String, Option<f64>>) -> BTreeMap<S
     all.extend(counts.map(|(name, count)| (name.to_owned(), count.into())));
     let class = |class: ClassReport| {
         let figures = serde_json::json!({
-            "ap": class.ap, "ap50": class.ap50, "objects": class.objects, "detections": class.detections,
+            "ap": class.ap, "ap50": class.ap50, "ap75": class.ap75, "ap_small": class.ap_small, "ap_medium": class.ap_medium,
+            "ap_large": class.ap_large, "recall": class.recall, "objects": class.objects, "detections": class.detections,
         });
         (class.class, figures)
     };
@@ -100,16 +146,6 @@ fn metrics(report: Report, figures: BTreeMap<String, Option<f64>>) -> BTreeMap<S
         report.per_class.into_iter().map(class).collect(),
     );
     all.insert("protocol".to_owned(), report.protocol.name().into());
+    all.insert("rules".to_owned(), report.rules.into());
     all
-}
-
-fn table(classes: &[ClassReport]) -> Result<Table, TableError> {
-    let count = |count: usize| count as u32;
-    Table::builder()
-        .text("class", classes.iter().map(|class| &class.class))
-        .optional_numbers("ap", classes.iter().map(|class| class.ap))
-        .optional_numbers("ap50", classes.iter().map(|class| class.ap50))
-        .counts("objects", classes.iter().map(|class| count(class.objects)))
-        .counts("detections", classes.iter().map(|class| count(class.detections)))
-        .finish()
 }

@@ -8,11 +8,12 @@ use serde_json::{Value, json};
 use super::built_in;
 use crate::artifact::{read_dataset, read_json, write_dataset, write_detections};
 use crate::detection::{
-    AnnotatedImage, Annotation, BoundingBox, Dataset, Detection, Detections, Image, ImageDetections, Source,
+    AnnotatedImage, Annotation, BoundingBox, Dataset, Detection, Detections, Image, ImageDetections, Marks, Source,
 };
 use crate::learning::{Decision, Pool};
 use crate::random::Stream;
 use crate::stage::{Input, Job, Outcome, Silent, StageError};
+use crate::table::Table;
 
 fn dataset(count: usize) -> Dataset {
     let object = |at: usize| Annotation {
@@ -23,6 +24,7 @@ fn dataset(count: usize) -> Dataset {
         source: Source::Human,
         score: None,
         round: None,
+        marks: Marks::default(),
     };
     let image = |at: usize| AnnotatedImage {
         image: Image {
@@ -228,11 +230,25 @@ fn evaluate_writes_flat_figures_and_a_table_of_classes() {
     assert_eq!(metrics["voc07_ap50"], 1.0);
     assert_eq!(metrics["ap_large"], Value::Null);
     assert_eq!(metrics["per_class"]["bird"]["ap"], Value::Null);
-    assert_eq!(metrics["protocol"], "coco");
+    assert_eq!(
+        (&metrics["protocol"], &metrics["rules"]),
+        (&json!("coco"), &json!("coco"))
+    );
+    assert_eq!(metrics["per_class"]["bird"]["ap_small"], Value::Null);
+    for (table, rows) in [("per_class", 3), ("curves", 2 * 101), ("confusion", 16)] {
+        let table = Table::read_parquet(&outputs[table]).unwrap();
+        assert_eq!(table.height(), rows);
+        assert!(table.text("protocol").unwrap().iter().all(|name| *name == "coco"));
+    }
+    assert!(outputs["charts"].join("confusion.svg").is_file());
     assert_eq!(outcome.notes, ["no ground truth, so left out of the means: bird"]);
     let (voc, _) = bench.run("evaluate", json!({"protocol": "voc07"}), &inputs).unwrap();
     let voc: Value = read_json(&voc["metrics"]).unwrap();
     assert!(voc["ap"].is_null() && voc["ap50"] == 1.0);
+    let params = json!({"protocol": "voc07", "rules": {"difficult": "count"}, "confusion_score": 0.0});
+    let (changed, _) = bench.run("evaluate", params, &inputs).unwrap();
+    let changed: Value = read_json(&changed["metrics"]).unwrap();
+    assert_eq!(changed["rules"], "voc07 difficult=count");
 }
 
 #[test]

@@ -5,9 +5,14 @@
 mod charts;
 mod draw_batch;
 mod evaluate;
+pub mod evaluation;
+mod export_dataset;
 mod merge_sa;
+mod parse_coco;
 mod parse_voc;
+mod parse_yolo;
 mod ports;
+mod read_folder;
 mod select;
 mod shapes;
 mod split_pools;
@@ -23,11 +28,14 @@ use crate::stage::{Job, Stage, StageError};
 pub fn built_in() -> Vec<Arc<dyn Stage>> {
     let mut kinds: Vec<Arc<dyn Stage>> = vec![
         Arc::new(parse_voc::ParseVoc),
+        Arc::new(parse_coco::ParseCoco),
+        Arc::new(parse_yolo::ParseYolo),
         Arc::new(shapes::Shapes),
         Arc::new(split_pools::SplitPools),
         Arc::new(draw_batch::DrawBatch),
         Arc::new(merge_sa::MergeSa),
         Arc::new(evaluate::Evaluate),
+        Arc::new(export_dataset::ExportDataset),
         Arc::new(until::Until),
         Arc::new(tables::Tables),
         Arc::new(charts::Charts),

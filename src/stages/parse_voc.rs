@@ -1,19 +1,14 @@
 //! `parse-voc`: Pascal VOC folders outside the store to a dataset and its images.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
 
-use fs_err as fs;
-use rayon::prelude::*;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::pool;
-use super::ports::output;
-use crate::artifact::{write_dataset, write_json};
-use crate::detection::voc::{self, OnProblem, VocDataset, VocError, VocOptions, VocProblem};
-use crate::stage::{ExternalInput, Job, KindInfo, Outcome, Progress, Reporter, Stage, StageError, params_schema};
+use super::read_folder::{Counter, OnError, explain, outputs, write};
+use crate::detection::voc::{self, VocOptions};
+use crate::stage::{ExternalInput, Job, KindInfo, Outcome, Reporter, Stage, StageError, params_schema};
 
 /// The stage kind.
 pub(super) struct ParseVoc;
@@ -87,14 +82,6 @@ impl JsonSchema for Roots {
     }
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-enum OnError {
-    #[default]
-    Fail,
-    Skip,
-}
-
 fn trainval() -> String {
     "trainval".to_owned()
 }
@@ -111,19 +98,11 @@ impl Stage for ParseVoc {
     fn info(&self) -> KindInfo {
         KindInfo {
             name: "parse-voc".to_owned(),
-            version: 1,
+            version: 2,
             summary: "reads Pascal VOC folders as one dataset".to_owned(),
             params: params_schema::<Params>(),
             inputs: Vec::new(),
-            outputs: vec![
-                output("dataset", "dataset", "The images of the set with their annotations."),
-                output("images", "images", "The image files, as they are."),
-                output(
-                    "skipped",
-                    "metrics",
-                    "How many images and boxes were left out, and why.",
-                ),
-            ],
+            outputs: outputs(),
             external: vec![ExternalInput {
                 param: "roots".to_owned(),
                 // A folder of VOC folders has these one level deeper, under names that are not known here.
@@ -151,132 +130,21 @@ fn parse(params: &Params, job: &Job, reporter: &dyn Reporter) -> Result<Outcome,
         set: params.set.clone(),
         classes: params.classes.clone(),
         origin: params.origin,
-        on_problem: if params.on_error == OnError::Skip {
-            OnProblem::Skip
-        } else {
-            OnProblem::Fail
-        },
+        on_problem: params.on_error.into(),
         limit: params.limit,
         check_pixels: params.check_images,
     };
-    let done = AtomicU64::new(0);
-    let count = || {
-        let done = done.fetch_add(1, Ordering::Relaxed) + 1;
-        let unit = "image".to_owned();
-        reporter.progress(Progress {
-            done,
-            unit,
-            ..Progress::default()
-        });
-    };
-    let read = voc::read(&params.roots.0, &options, &count).map_err(|error| explain(&error))?;
-
-    write_dataset(job.output("dataset")?, &read.dataset)?;
-    let images = job.output("images")?;
-    fs::create_dir_all(images)?;
-    read.sources
-        .par_iter()
-        .try_for_each(|source| copy(&source.path, &images.join(&source.file)))?;
-    write_json(job.output("skipped")?, &Skipped::new(&read))?;
-    Ok(outcome(&read))
-}
-
-fn explain(error: &VocError) -> StageError {
-    let stage_error = StageError::new(error.to_string());
-    if error.problems.iter().any(|problem| problem.fault.is_fatal()) {
-        return stage_error;
-    }
-    stage_error.hint("`on_error: skip` leaves such images out and counts them")
-}
-
-/// Copies the bytes, not the permissions: a read-only dataset must not make files that the store cannot remove.
-fn copy(from: &std::path::Path, to: &std::path::Path) -> Result<(), StageError> {
-    std::io::copy(&mut fs::File::open(from)?, &mut fs::File::create(to)?)?;
-    Ok(())
-}
-
-fn outcome(read: &VocDataset) -> Outcome {
-    let boxes: usize = read.dataset.images.iter().map(|entry| entry.annotations.len()).sum();
-    let figures = [
-        ("images", read.dataset.images.len()),
-        ("boxes", boxes),
-        ("classes", read.dataset.classes.len()),
-        ("skipped_images", read.skipped_images),
-        ("skipped_boxes", read.skipped_boxes),
-    ];
-    let mut outcome = Outcome::default();
-    outcome
-        .metrics
-        .extend(figures.map(|(name, count)| (name.to_owned(), count as f64)));
-    if !read.problems.is_empty() {
-        let reasons = reasons(&read.problems);
-        let reasons: Vec<String> = reasons
-            .into_iter()
-            .map(|(reason, count)| format!("{reason} {count}"))
-            .collect();
-        let (images, boxes) = (read.skipped_images, read.skipped_boxes);
-        outcome.notes.push(format!(
-            "skipped {images} images and {boxes} boxes: {}",
-            reasons.join(", ")
-        ));
-    }
-    outcome
-}
-
-fn reasons(problems: &[VocProblem]) -> BTreeMap<&'static str, u64> {
-    let mut reasons = BTreeMap::new();
-    for problem in problems {
-        *reasons.entry(problem.fault.reason()).or_default() += 1;
-    }
-    reasons
-}
-
-/// The `skipped` output. Names files inside the dataset's folder only, so that it is the same wherever that lies.
-#[derive(Serialize)]
-struct Skipped {
-    images: usize,
-    skipped_images: usize,
-    skipped_boxes: usize,
-    reasons: BTreeMap<&'static str, u64>,
-    problems: Vec<SkippedFile>,
-}
-
-#[derive(Serialize)]
-struct SkippedFile {
-    file: PathBuf,
-    line: Option<u32>,
-    column: Option<u32>,
-    reason: &'static str,
-    message: String,
-}
-
-impl Skipped {
-    fn new(read: &VocDataset) -> Self {
-        let file = |problem: &VocProblem| match problem.root.file_name().filter(|_| read.roots > 1) {
-            Some(root) => PathBuf::from(root).join(&problem.file),
-            None => problem.file.clone(),
-        };
-        let skipped = |problem: &VocProblem| SkippedFile {
-            file: file(problem),
-            line: problem.position.map(|(line, _)| line),
-            column: problem.position.map(|(_, column)| column),
-            reason: problem.fault.reason(),
-            message: problem.fault.to_string(),
-        };
-        Self {
-            images: read.dataset.images.len(),
-            skipped_images: read.skipped_images,
-            skipped_boxes: read.skipped_boxes,
-            reasons: reasons(&read.problems),
-            problems: read.problems.iter().map(skipped).collect(),
-        }
-    }
+    let counter = Counter::new(reporter, None);
+    let read = voc::read(&params.roots.0, &options, &|| counter.count());
+    write(&read.map_err(|error| explain(&error))?, job)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
     use std::path::Path;
 
+    use fs_err as fs;
     use serde_json::{Value, json};
 
     use super::*;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use crate::cli::failure::Failure;
-use crate::detection::voc::{self, OnProblem, VocDataset, VocError, VocOptions};
+use crate::detection::voc::{self, OnProblem, ReadDataset, ReadError, VocOptions};
 
 /// A VOC folder, looked through.
 #[derive(Clone, Debug, Serialize)]
@@ -31,7 +31,7 @@ pub(super) struct VocData {
 impl VocData {
     /// Reads annotations and sizes, not pixels.
     pub(super) fn look_at(folder: &Path, project: &Path) -> Result<Self, Failure> {
-        let wrong = |error: VocError| Failure::invalid(error.to_string());
+        let wrong = |error: ReadError| Failure::invalid(error.to_string());
         let roots = [folder.to_path_buf()];
         let sets = voc::common_sets(&roots).map_err(wrong)?;
         let [train_set, test_set] = chosen(&sets).ok_or_else(|| no_sets(folder, &sets))?;
@@ -91,7 +91,7 @@ fn named_from(project: &Path, data: &Path) -> Result<String, Failure> {
     text.ok_or_else(|| Failure::invalid(format!("{}: the path is not UTF-8", path.display())))
 }
 
-fn median_sides(read: &VocDataset) -> (u32, u32) {
+fn median_sides(read: &ReadDataset) -> (u32, u32) {
     let sides = read
         .dataset
         .images

@@ -1,16 +1,23 @@
 //! From ranked hits and misses to one number.
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
 /// How the precision-recall curve becomes a number. All use the highest precision at this recall or a higher one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum Interpolation {
     /// Mean over recalls 0, 0.01, .. 1, placed as numpy's `linspace` does (COCO).
+    #[serde(rename = "points-101")]
     Points101,
     /// Mean over recalls 0, 0.1, .. 1, placed as numpy's `arange` does: a recall of exactly 3/10 misses 0.30000000000000004
     /// (py-faster-rcnn and its descendants).
+    #[serde(rename = "points-11")]
     Points11,
     /// Mean over recalls 0, 0.1, .. 1, compared as fractions.
+    #[serde(rename = "points-11-exact")]
     Points11Exact,
     /// The area under the curve (VOC 2010 and later).
+    #[serde(rename = "area")]
     Area,
 }
 
@@ -38,7 +45,16 @@ impl Ranking {
         (self.objects > 0).then(|| self.recall_at(self.precisions.len()))
     }
 
-    fn recall_at(&self, hits: usize) -> f64 {
+    /// At each hit the highest precision there or later. Precision only falls between hits: the highest from a recall on is at a hit.
+    pub(super) fn envelope(&self) -> Vec<f64> {
+        let mut envelope = self.precisions.clone();
+        for at in (1..envelope.len()).rev() {
+            envelope[at - 1] = envelope[at - 1].max(envelope[at]);
+        }
+        envelope
+    }
+
+    pub(super) fn recall_at(&self, hits: usize) -> f64 {
         hits as f64 / self.objects as f64
     }
 
@@ -48,11 +64,7 @@ impl Ranking {
         if self.objects == 0 {
             return None;
         }
-        // Precision only falls between hits: the highest from a recall on is at a hit.
-        let mut envelope = self.precisions.clone();
-        for at in (1..envelope.len()).rev() {
-            envelope[at - 1] = envelope[at - 1].max(envelope[at]);
-        }
+        let envelope = self.envelope();
         let mean = |points: usize, reached: &dyn Fn(usize, usize) -> bool| {
             let (mut sum, mut hit) = (0.0, 0);
             for point in 0..points {
@@ -78,7 +90,7 @@ impl Ranking {
 }
 
 /// numpy's `linspace(0, 1, steps + 1)[at]`.
-fn linspace(at: usize, steps: usize) -> f64 {
+pub(super) fn linspace(at: usize, steps: usize) -> f64 {
     if at == steps {
         1.0
     } else {

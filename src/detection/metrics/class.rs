@@ -1,185 +1,149 @@
 //! The images of one class, with overlaps computed and detections ranked, ready for the matcher.
 
-use super::matching::{Target, assign};
+use std::ops::Range;
+
+use super::index::{Index, by_image};
 use super::protocol::{DifficultObjects, OverlapRule, Rules};
-use super::{Assignment, Extent, Outcome, Ranking, Scenes, ScoredBox};
+use super::{Assignment, Extent, Scenes, ScoredBox};
 
 /// An object's part in matching.
 #[derive(Clone, Copy, Debug)]
-struct Flags {
-    area: f64,
-    ignored: bool,
-    crowd: bool,
+pub(super) struct Flags {
+    pub(super) area: f64,
+    pub(super) ignored: bool,
+    pub(super) crowd: bool,
 }
 
-/// The detections and objects of one class in one image.
+/// The detections and objects of one class in one image, as ranges of the lists below.
 #[derive(Debug)]
-struct ClassImage {
-    /// Place of its first detection among those of all images.
-    start: usize,
-    areas: Vec<f64>,
-    objects: Vec<Flags>,
-    /// A row a detection, a column an object.
-    overlaps: Vec<f64>,
+pub(super) struct ClassImage {
+    pub(super) detections: Range<usize>,
+    pub(super) objects: Range<usize>,
+    /// Where its overlaps begin: a row a detection, a column an object.
+    pub(super) overlaps: usize,
 }
 
 /// All images that have detections or objects of one class.
 #[derive(Debug)]
 pub(super) struct ClassScenes {
-    images: Vec<ClassImage>,
+    pub(super) images: Vec<ClassImage>,
+    pub(super) objects: Vec<Flags>,
+    pub(super) overlaps: Vec<f64>,
+    /// Of each detection: its area.
+    pub(super) areas: Vec<f64>,
+    /// Of each detection: the highest of its overlaps.
+    pub(super) highest: Vec<f64>,
+    /// Of each detection: its score.
+    pub(super) scores: Vec<f64>,
     /// Places of detections by descending score; equal scores by image, then as given.
-    order: Vec<u32>,
+    pub(super) order: Vec<u32>,
     /// How many detections there are, those over the cap included.
     pub(super) detections: usize,
     /// Detections whose score another one has as well.
     pub(super) tied: usize,
 }
 
+/// The pixel at the right and lower edge counts.
+const PLUS_ONE: OverlapRule = OverlapRule::Corners { plus_one: true };
+
 /// Objects with an area outside the range are ignored, and so are detections outside it that find nothing. Bounds are inclusive.
 pub(super) type AreaRange = (f64, f64);
 
 impl ClassScenes {
     /// Gathers one class. Of the rules, those that do not depend on a threshold are used.
-    pub(super) fn new(scenes: &Scenes, label: u32, rules: &Rules) -> Self {
-        let (mut images, mut scores, mut all) = (Vec::new(), Vec::new(), 0);
-        for scene in &scenes.images {
-            let found = scene.detections.iter().filter(|found| found.label == label);
-            let mut found: Vec<ScoredBox> = found.copied().collect();
-            all += found.len();
+    pub(super) fn new(scenes: &Scenes, index: &Index, label: usize, rules: &Rules) -> Self {
+        let (found, objects) = (&index.detections[label], &index.objects[label]);
+        let mut class = Self {
+            images: Vec::new(),
+            objects: Vec::with_capacity(objects.len()),
+            overlaps: Vec::new(),
+            areas: Vec::with_capacity(found.len()),
+            highest: Vec::with_capacity(found.len()),
+            scores: Vec::with_capacity(found.len()),
+            order: Vec::new(),
+            detections: found.len(),
+            tied: 0,
+        };
+        let shift = f64::from(u8::from(rules.rounded && rules.overlap != PLUS_ONE));
+        let rule = if rules.rounded { PLUS_ONE } else { rules.overlap };
+        let (mut boxes, mut extents) = (Vec::new(), Vec::new());
+        for (image, found, objects) in by_image(found, objects) {
+            let scene = &scenes.images[image as usize];
+            boxes.clear();
+            boxes.extend(found.iter().map(|place| scene.detections[place.1 as usize]));
             if rules.rounded {
-                found.iter_mut().for_each(round);
+                boxes.iter_mut().for_each(|found| round(found, shift));
             }
-            found.sort_by(|a, b| descending(a.score, b.score));
-            found.truncate(rules.cap.unwrap_or(usize::MAX));
-            let dropped = |difficult| difficult && rules.difficult == DifficultObjects::Drop;
-            let objects = scene
-                .objects
-                .iter()
-                .filter(|object| object.label == label && !dropped(object.difficult));
-            let objects: Vec<_> = objects.collect();
-            if found.is_empty() && objects.is_empty() {
-                continue;
+            boxes.sort_by(|a: &ScoredBox, b| descending(a.score, b.score));
+            boxes.truncate(rules.cap.unwrap_or(usize::MAX));
+            extents.clear();
+            let first = class.objects.len();
+            for object in objects.iter().map(|place| &scene.objects[place.1 as usize]) {
+                if object.difficult && rules.difficult == DifficultObjects::Drop {
+                    continue;
+                }
+                let by_voc = object.difficult || object.ignored_by_voc;
+                class.objects.push(Flags {
+                    area: object.area,
+                    ignored: object.crowd || rules.difficult == DifficultObjects::Ignore && by_voc,
+                    crowd: object.crowd,
+                });
+                let extent = shifted(object.extent, shift);
+                extents.push((extent, object.crowd && rules.assignment == Assignment::BestFree));
             }
-            let row = |found: &ScoredBox| {
-                let found = found.extent;
-                objects.iter().map(move |object| {
-                    let crowd = object.crowd && rules.assignment == Assignment::BestFree;
-                    overlap(&found, &object.extent, rules.overlap, crowd)
-                })
-            };
-            images.push(ClassImage {
-                start: scores.len(),
-                areas: found.iter().map(|found| found.extent.area()).collect(),
-                overlaps: found.iter().flat_map(row).collect(),
-                objects: objects
-                    .iter()
-                    .map(|object| Flags {
-                        area: object.area,
-                        ignored: object.crowd
-                            || rules.difficult == DifficultObjects::Ignore
-                                && (object.difficult || object.ignored_by_voc),
-                        crowd: object.crowd,
-                    })
-                    .collect(),
-            });
-            scores.extend(found.iter().map(|found| found.score));
+            if !boxes.is_empty() || !extents.is_empty() {
+                class.add((&boxes, shift), &extents, first, rule);
+            }
         }
-        let mut order: Vec<u32> = (0..scores.len() as u32).collect();
-        order.sort_by(|&a, &b| descending(scores[a as usize], scores[b as usize]));
-        let same = |a: u32, b: u32| scores[a as usize] == scores[b as usize];
-        let tied = (0..order.len()).filter(|&at| {
-            at > 0 && same(order[at - 1], order[at]) || order.get(at + 1).is_some_and(|&next| same(next, order[at]))
+        class.rank();
+        class
+    }
+
+    /// Adds an image whose objects, from `first` on, are in the list already.
+    fn add(
+        &mut self,
+        (boxes, shift): (&[ScoredBox], f64),
+        objects: &[(Extent, bool)],
+        first: usize,
+        rule: OverlapRule,
+    ) {
+        let start = self.scores.len();
+        self.images.push(ClassImage {
+            detections: start..start + boxes.len(),
+            objects: first..self.objects.len(),
+            overlaps: self.overlaps.len(),
         });
-        Self {
-            tied: tied.count(),
-            images,
-            order,
-            detections: all,
+        for found in boxes {
+            let mut highest = 0.0_f64;
+            for (object, crowd) in objects {
+                let overlap = overlap(&found.extent, object, rule, *crowd);
+                highest = highest.max(overlap);
+                self.overlaps.push(overlap);
+            }
+            let Extent { width, height, .. } = found.extent;
+            self.areas.push((width + shift) * (height + shift));
+            self.scores.push(found.score);
+            self.highest.push(highest);
         }
+    }
+
+    fn rank(&mut self) {
+        let mut ranked: Vec<(f64, u32)> = self.scores.iter().copied().zip(0..).collect();
+        ranked.sort_unstable_by(|a, b| descending(a.0, b.0).then(a.1.cmp(&b.1)));
+        let same = |a: usize, b: usize| ranked.get(b).is_some_and(|b| b.0 == ranked[a].0);
+        let tied = (0..ranked.len()).filter(|&at| at > 0 && same(at - 1, at) || same(at, at + 1));
+        self.tied = tied.count();
+        self.order = ranked.into_iter().map(|(_, place)| place).collect();
     }
 
     /// Objects that count.
-    pub(super) fn objects(&self, range: Option<AreaRange>) -> usize {
-        let objects = self.images.iter().flat_map(|image| &image.objects);
-        objects
-            .filter(|object| !object.ignored && inside(range, object.area))
-            .count()
-    }
-
-    /// What each detection is, by image and within it by descending score.
-    pub(super) fn outcomes(&self, rules: &Rules, range: Option<AreaRange>) -> Vec<Outcome> {
-        let mut outcomes = vec![Outcome::Miss; self.order.len()];
-        let (mut targets, mut taken) = (Vec::new(), Vec::new());
-        // As pycocotools: a threshold of 1 can be reached.
-        let threshold = rules.threshold.min(1.0 - 1e-10);
-        let reaches = |overlap: f64| match rules.strictly_above {
-            true => overlap > threshold,
-            false => overlap >= threshold,
-        };
-        for image in &self.images {
-            let outside = |at: usize| match inside(range, image.areas[at]) {
-                true => Outcome::Miss,
-                false => Outcome::Ignored,
-            };
-            let slots = &mut outcomes[image.start..image.start + image.areas.len()];
-            if image.objects.is_empty() {
-                for (at, slot) in slots.iter_mut().enumerate() {
-                    *slot = outside(at);
-                }
-                continue;
-            }
-            targets.clear();
-            targets.extend(image.objects.iter().enumerate().map(|(place, object)| Target {
-                place,
-                ignored: object.ignored || !inside(range, object.area),
-                crowd: object.crowd,
-            }));
-            if rules.assignment == Assignment::BestFree {
-                targets.sort_by_key(|target| target.ignored);
-            }
-            let width = image.objects.len();
-            assign(
-                &image.overlaps,
-                width,
-                &targets,
-                (rules.assignment, reaches),
-                &mut taken,
-                |at, outcome| slots[at] = outcome.unwrap_or_else(|| outside(at)),
-            );
-        }
-        outcomes
-    }
-
-    /// The outcomes by descending score.
-    pub(super) fn ranking(&self, outcomes: &[Outcome], objects: usize) -> Ranking {
-        let (mut ranks, mut rank) = (Vec::new(), 0);
-        for &at in &self.order {
-            match outcomes[at as usize] {
-                Outcome::Ignored => continue,
-                Outcome::Miss => rank += 1,
-                Outcome::Hit => {
-                    rank += 1;
-                    ranks.push(rank);
-                }
-            }
-        }
-        Ranking::new(&ranks, objects)
-    }
-
-    /// Hits among the first `most` detections of each image.
-    pub(super) fn hits_within(&self, outcomes: &[Outcome], most: usize) -> usize {
-        let first = |image: &ClassImage| {
-            let end = image.start + image.areas.len().min(most);
-            outcomes[image.start..end]
-                .iter()
-                .filter(|&&outcome| outcome == Outcome::Hit)
-                .count()
-        };
-        self.images.iter().map(first).sum()
+    pub(super) fn counted(&self, range: Option<AreaRange>) -> usize {
+        let counts = |object: &&Flags| !object.ignored && inside(range, object.area);
+        self.objects.iter().filter(counts).count()
     }
 }
 
-fn inside(range: Option<AreaRange>, area: f64) -> bool {
+pub(super) fn inside(range: Option<AreaRange>, area: f64) -> bool {
     range.is_none_or(|(low, high)| (low..=high).contains(&area))
 }
 
@@ -188,25 +152,46 @@ fn descending(a: f64, b: f64) -> std::cmp::Ordering {
     b.partial_cmp(&a).unwrap_or(std::cmp::Ordering::Equal)
 }
 
-/// Rounds as a detector's output does that is written with a fixed number of digits.
-fn round(found: &mut ScoredBox) {
+/// Moves the upper left corner.
+fn shifted(extent: Extent, by: f64) -> Extent {
+    if by == 0.0 {
+        return extent;
+    }
+    let (left, top) = (extent.left + by, extent.top + by);
+    Extent {
+        left,
+        top,
+        width: extent.right - left,
+        height: extent.bottom - top,
+        ..extent
+    }
+}
+
+/// Rounds as Detectron2 does when it writes detections for VOC's evaluation: the upper left corner is moved to VOC's counting first.
+fn round(found: &mut ScoredBox, shift: f64) {
     let digits = |value: f64, digits: usize| format!("{value:.digits$}").parse().unwrap_or(value);
     found.score = digits(found.score, 3);
-    let extent = &mut found.extent;
-    for edge in [&mut extent.left, &mut extent.top, &mut extent.right, &mut extent.bottom] {
-        *edge = digits(*edge, 1);
-    }
-    extent.width = extent.right - extent.left;
-    extent.height = extent.bottom - extent.top;
+    let Extent {
+        left,
+        top,
+        right,
+        bottom,
+        ..
+    } = found.extent;
+    let [left, top, right, bottom] = [left + shift, top + shift, right, bottom].map(|edge| digits(edge, 1));
+    found.extent = Extent {
+        left,
+        top,
+        right,
+        bottom,
+        width: right - left,
+        height: bottom - top,
+    };
 }
 
 /// Intersection over union; over the detection's own area for a crowd.
-fn overlap(found: &Extent, object: &Extent, rule: OverlapRule, crowd: bool) -> f64 {
-    let plus = if rule == (OverlapRule::Corners { plus_one: true }) {
-        1.0
-    } else {
-        0.0
-    };
+pub(super) fn overlap(found: &Extent, object: &Extent, rule: OverlapRule, crowd: bool) -> f64 {
+    let plus = if rule == PLUS_ONE { 1.0 } else { 0.0 };
     let ends = |e: &Extent| match rule {
         OverlapRule::Sizes => (e.width + e.left, e.height + e.top),
         OverlapRule::Corners { .. } => (e.right, e.bottom),

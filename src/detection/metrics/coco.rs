@@ -3,7 +3,9 @@
 use rayon::prelude::*;
 
 use super::class::{AreaRange, ClassScenes};
-use super::{Rules, Scenes};
+use super::index::Index;
+use super::outcomes::Matcher;
+use super::{Ranking, Rules, Scenes};
 
 /// Area ranges in square pixels, bounds inclusive: all, small, medium, large.
 pub const AREAS: [AreaRange; 4] = [(0.0, 1e10), (0.0, 1024.0), (1024.0, 9216.0), (9216.0, 1e10)];
@@ -32,11 +34,14 @@ pub struct CocoFigures {
     pub tied: usize,
 }
 
-/// Computes the figures of each class and their means.
+/// Computes the figures of each class and their means. The rules' threshold is not used: there are ten.
 #[must_use]
-pub fn coco(scenes: &Scenes) -> (CocoFigures, Vec<CocoFigures>) {
-    let labels = 0..scenes.classes.len() as u32;
-    let classes: Vec<CocoFigures> = labels.into_par_iter().map(|label| class(scenes, label)).collect();
+pub fn coco(scenes: &Scenes, rules: &Rules) -> (CocoFigures, Vec<CocoFigures>) {
+    let index = Index::new(scenes);
+    let labels = (0..scenes.classes.len()).into_par_iter();
+    let classes: Vec<CocoFigures> = labels
+        .map(|label| class(&ClassScenes::new(scenes, &index, label, rules), rules))
+        .collect();
     let over = |figure: &dyn Fn(&CocoFigures) -> Option<f64>| mean(classes.iter().filter_map(figure));
     let means = CocoFigures {
         ap: std::array::from_fn(|area| over(&|class| class.ap[area])),
@@ -51,39 +56,33 @@ pub fn coco(scenes: &Scenes) -> (CocoFigures, Vec<CocoFigures>) {
     (means, classes)
 }
 
-fn class(scenes: &Scenes, label: u32) -> CocoFigures {
-    let scenes = ClassScenes::new(scenes, label, &Rules::coco(0.5));
+fn class(scenes: &ClassScenes, rules: &Rules) -> CocoFigures {
+    let thresholds: [f64; 10] = std::array::from_fn(|step| threshold(step as u32));
+    let matcher = Matcher::new(scenes, rules, &thresholds);
     let mut figures = CocoFigures {
-        objects: scenes.objects(Some(AREAS[0])),
+        objects: scenes.counted(Some(AREAS[0])),
         detections: scenes.detections,
         tied: scenes.tied,
         ..CocoFigures::default()
     };
     for (area, &range) in AREAS.iter().enumerate() {
-        let objects = scenes.objects(Some(range));
+        let objects = scenes.counted(Some(range));
         if objects == 0 {
             continue;
         }
-        let (mut precisions, mut recalls, mut hits) = (Vec::new(), Vec::new(), [0; MOST.len()]);
-        for step in 0..10 {
-            let rules = Rules::coco(threshold(step));
-            let outcomes = scenes.outcomes(&rules, Some(range));
-            let ranking = scenes.ranking(&outcomes, objects);
-            precisions.push(ranking.average_precision(rules.interpolation).unwrap_or(0.0));
-            recalls.push(ranking.recall().unwrap_or(0.0));
-            if area == 0 {
-                for (hits, &most) in hits.iter_mut().zip(&MOST) {
-                    *hits += scenes.hits_within(&outcomes, most);
-                }
-            }
-        }
+        let outcomes = matcher.outcomes(Some(range));
+        let rankings = outcomes.rankings(scenes, objects);
+        let precision = |ranking: &Ranking| ranking.average_precision(rules.interpolation).unwrap_or(0.0);
+        let precisions: Vec<f64> = rankings.iter().map(precision).collect();
         figures.ap[area] = mean(precisions.iter().copied());
         if area == 0 {
             figures.ap50 = Some(precisions[0]);
             figures.ap75 = Some(precisions[5]);
-            figures.recall = hits.map(|hits| Some(hits as f64 / (10 * objects) as f64));
+            let recall = |most| outcomes.hits_within(scenes, most) as f64 / (10 * objects) as f64;
+            figures.recall = MOST.map(|most| Some(recall(most)));
         } else {
-            figures.recall_by_area[area - 1] = mean(recalls.iter().copied());
+            let recalls = rankings.iter().map(|ranking| ranking.recall().unwrap_or(0.0));
+            figures.recall_by_area[area - 1] = mean(recalls);
         }
     }
     figures

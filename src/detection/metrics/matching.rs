@@ -31,11 +31,10 @@ pub(super) struct Target {
     pub(super) crowd: bool,
 }
 
-/// Assigns the detections of an image, by descending score. `overlaps` has a row a detection of `width` objects. With
+/// Assigns the detections of an image, by descending score. Each has a name and a row of overlaps with the objects. With
 /// [`Assignment::BestFree`] ignored targets must come last.
-pub(super) fn assign(
-    overlaps: &[f64],
-    width: usize,
+pub(super) fn assign<'a>(
+    rows: impl Iterator<Item = (usize, &'a [f64])>,
     targets: &[Target],
     (assignment, reaches): (Assignment, impl Fn(f64) -> bool),
     taken: &mut Vec<bool>,
@@ -43,10 +42,7 @@ pub(super) fn assign(
 ) {
     taken.clear();
     taken.resize(targets.len(), false);
-    if width == 0 {
-        return;
-    }
-    for (detection, row) in overlaps.chunks_exact(width).enumerate() {
+    for (detection, row) in rows {
         let found = match assignment {
             Assignment::BestFree => best_free(row, targets, taken, &reaches),
             Assignment::HighestOnly => highest(row, targets).filter(|&at| reaches(row[targets[at].place])),
@@ -103,8 +99,7 @@ mod tests {
         let reaches = |overlap| overlap >= 0.5;
         let mut taken = Vec::new();
         assign(
-            overlaps,
-            targets.len(),
+            overlaps.chunks_exact(targets.len()).enumerate(),
             targets,
             (assignment, reaches),
             &mut taken,

@@ -27,7 +27,8 @@ pub enum Protocol {
 }
 
 /// What is done with objects that the ground truth calls difficult.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum DifficultObjects {
     /// Neither counted nor punished.
     Ignore,
@@ -68,7 +69,7 @@ pub struct Rules {
     pub difficult: DifficultObjects,
     /// How the curve becomes a number.
     pub interpolation: Interpolation,
-    /// Scores are rounded to 0.001 and boxes to 0.1 first.
+    /// Scores are rounded to 0.001 and boxes, counted from 1 as VOC does, to 0.1 first, as Detectron2 writes them.
     pub rounded: bool,
 }
 
@@ -126,6 +127,17 @@ impl Rules {
 impl Protocol {
     /// All presets.
     pub const ALL: [Self; 4] = [Self::Coco, Self::Voc07, Self::Voc10, Self::Detectron2Voc07];
+
+    /// Its rules; of COCO's ten thresholds the first.
+    #[must_use]
+    pub const fn rules(self) -> Rules {
+        match self {
+            Self::Coco => Rules::coco(0.5),
+            Self::Voc07 => Rules::voc07(),
+            Self::Voc10 => Rules::voc10(),
+            Self::Detectron2Voc07 => Rules::detectron2_voc07(),
+        }
+    }
 
     /// The preset's name.
     #[must_use]

@@ -172,9 +172,10 @@ impl Scenes {
                 Object {
                     extent,
                     label: object.label,
-                    area: extent.area(),
-                    difficult: object.difficult,
-                    crowd: false,
+                    area: object.marks.area.unwrap_or_else(|| extent.area()),
+                    // A crowd is difficult so that others leave it alone; here it is what it is.
+                    difficult: object.difficult && !object.marks.crowd,
+                    crowd: object.marks.crowd,
                     ignored_by_voc: false,
                 }
             });

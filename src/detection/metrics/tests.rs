@@ -126,6 +126,127 @@ fn voc_figures_are_those_of_the_devkits_rules() {
 }
 
 #[test]
+fn detectron2_figures_are_those_of_its_rules() {
+    let answers: Value =
+        serde_json::from_str(include_str!("../../../tests/golden/metrics/detectron2_voc07.json")).unwrap();
+    for (name, text) in GOLDEN {
+        let file: Value = serde_json::from_str(text).unwrap();
+        let report = score(&golden(&file), Protocol::Detectron2Voc07);
+        close(report.figures["ap50"], &answers[name]["mean"], name);
+        for (at, class) in report.per_class.iter().enumerate() {
+            close(class.ap, &answers[name]["ap"][at], &format!("{name}: ap of {at}"));
+        }
+    }
+}
+
+#[test]
+fn curves_hold_the_figure_that_coco_makes_of_them() {
+    for (_, text) in GOLDEN {
+        let scenes = golden(&serde_json::from_str(text).unwrap());
+        let report = score(&scenes, Protocol::Coco);
+        let all = curves(&scenes, &Rules::coco(0.5));
+        let of = |curve: &Curve| mean(curve.points.iter().map(|point| point.precision)).unwrap();
+        for class in &report.per_class {
+            let curve = all.iter().find(|curve| curve.class == class.class);
+            assert_eq!(curve.is_some(), class.ap50.is_some());
+            assert!(curve.is_none_or(|curve| (of(curve) - class.ap50.unwrap()).abs() < 1e-12));
+        }
+        let points = mean_curve(&all).unwrap();
+        assert!(
+            (mean(points.iter().map(|point| point.precision)).unwrap() - report.figures["ap50"].unwrap()).abs() < 1e-12
+        );
+        for curve in &all {
+            assert!(
+                curve
+                    .points
+                    .windows(2)
+                    .all(|pair| pair[0].precision >= pair[1].precision)
+            );
+            let scores: Vec<f64> = curve.points.iter().filter_map(|point| point.score).collect();
+            assert!(
+                scores.windows(2).all(|pair| pair[0] >= pair[1]),
+                "a lower score for a higher recall"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_confusion_matrix_pairs_each_object_and_detection_once() {
+    let at = |x: f64, label: u32, score: f64| ScoredBox {
+        extent: Extent::from_xywh([x, 0.0, 10.0, 10.0]),
+        label,
+        score,
+    };
+    let there = |x: f64, label: u32| object(Extent::from_xywh([x, 0.0, 10.0, 10.0]), label);
+    let scene = Scene {
+        objects: vec![
+            there(0.0, 0),
+            there(20.0, 0),
+            there(40.0, 1),
+            Object {
+                difficult: true,
+                ..there(60.0, 1)
+            },
+            there(80.0, 1),
+        ],
+        detections: vec![
+            at(0.0, 0, 0.9),
+            // A second one on the same object, a wrong class, nothing there, too unsure, and two on a difficult object.
+            at(1.0, 0, 0.8),
+            at(21.0, 1, 0.7),
+            at(120.0, 1, 0.6),
+            at(80.0, 1, 0.4),
+            at(60.0, 1, 0.9),
+            at(61.0, 0, 0.9),
+        ],
+    };
+    let scenes = Scenes {
+        classes: vec!["a".to_owned(), "b".to_owned()],
+        images: vec![scene.clone(), scene],
+    };
+    let counted = confusion(&scenes, &Rules::voc07(), 0.5);
+    assert_eq!(counted.names, ["a", "b", "background"]);
+    assert_eq!(counted.counts, [[2, 2, 0], [0, 0, 4], [2, 2, 0]]);
+    let dropped = Rules {
+        difficult: DifficultObjects::Drop,
+        ..Rules::voc07()
+    };
+    assert_eq!(confusion(&scenes, &dropped, 0.5).counts[2], [4, 4, 0]);
+    let all = confusion(
+        &scenes,
+        &Rules {
+            difficult: DifficultObjects::Count,
+            ..Rules::voc07()
+        },
+        0.0,
+    );
+    assert_eq!(all.counts, [[2, 2, 0], [0, 4, 2], [4, 2, 0]]);
+}
+
+#[test]
+fn figures_of_changed_rules_say_which_rules_those_are() {
+    let file: Value = serde_json::from_str(GOLDEN[0].1).unwrap();
+    let scenes = golden(&file);
+    let mut switches = Switches::default();
+    switches.set("plus_one", "true").unwrap();
+    let report = score_with(&scenes, Protocol::Voc07, &switches);
+    assert_eq!(report.rules, "voc07 plus_one=true");
+    close(
+        report.figures["ap50"],
+        &file["voc_plus_one"]["mean_ap_11_point"],
+        "voc_plus_one",
+    );
+    switches.set("interpolation", "area").unwrap();
+    let report = score_with(&scenes, Protocol::Voc07, &switches);
+    close(
+        report.figures["ap50"],
+        &file["voc_plus_one"]["mean_ap_area"],
+        "voc_plus_one area",
+    );
+}
+
+#[test]
 fn a_class_without_ground_truth_is_listed_and_left_out() {
     let file: Value = serde_json::from_str(GOLDEN[0].1).unwrap();
     let mut scenes = golden(&file);
@@ -274,6 +395,45 @@ prop_compose! {
     }
 }
 
+/// The devkit step by step, over objects of a size: objects outside of it count for nothing, nor do detections outside of it that find nothing.
+fn devkit_reference(scenes: &Scenes, label: u32, range: (f64, f64)) -> Option<f64> {
+    let outside = |area: f64| area < range.0 || area > range.1;
+    let (mut rows, mut positives) = (Vec::new(), 0);
+    for (image, scene) in scenes.images.iter().enumerate() {
+        let objects: Vec<&Object> = scene.objects.iter().filter(|object| object.label == label).collect();
+        let ignored = |object: &Object| object.difficult || object.crowd || outside(object.area);
+        positives += objects.iter().filter(|object| !ignored(object)).count();
+        for found in scene.detections.iter().filter(|found| found.label == label) {
+            let mut best: Option<(f64, usize)> = None;
+            for (at, object) in objects.iter().enumerate() {
+                let (a, b) = (found.extent, object.extent);
+                let width = (a.right.min(b.right) - a.left.max(b.left)).max(0.0);
+                let height = (a.bottom.min(b.bottom) - a.top.max(b.top)).max(0.0);
+                let shared = width * height;
+                let overlap = shared / (a.area() + b.area() - shared);
+                if best.is_none_or(|(highest, _)| overlap > highest) {
+                    best = Some((overlap, at));
+                }
+            }
+            let object = best.filter(|(overlap, _)| *overlap >= 0.5).map(|(_, at)| at);
+            let counts_not = object.map_or(outside(found.extent.area()), |at| ignored(objects[at]));
+            rows.push((found.score, image, object, counts_not));
+        }
+    }
+    rows.sort_by(|a, b| b.0.partial_cmp(&a.0).unwrap());
+    let (mut taken, mut ranks, mut rank) = (std::collections::BTreeSet::new(), Vec::new(), 0);
+    for (_, image, object, counts_not) in rows {
+        if counts_not {
+            continue;
+        }
+        rank += 1;
+        if object.is_some_and(|at| taken.insert((image, at))) {
+            ranks.push(rank);
+        }
+    }
+    Ranking::new(&ranks, positives).average_precision(Interpolation::Area)
+}
+
 fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
     let values: Vec<f64> = values.collect();
     (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
@@ -285,7 +445,7 @@ proptest! {
     #[test]
     fn coco_equals_the_slow_reference(images in prop::collection::vec(any_scene(), 0..6)) {
         let scenes = Scenes { classes: ["a", "b", "c"].map(str::to_owned).to_vec(), images };
-        let (means, classes) = coco(&scenes);
+        let (means, classes) = coco(&scenes, &Rules::coco(0.5));
         let thresholds: Vec<f64> = (0..10).map(|step| if step == 9 { 0.95 } else { 0.5 + f64::from(step) * ((0.95 - 0.5) / 9.0) }).collect();
         let figures = |label: u32, range, most| -> Vec<(f64, f64)> {
             thresholds.iter().filter_map(|&threshold| reference(&scenes, label, threshold, range, most)).collect()
@@ -308,6 +468,35 @@ proptest! {
             let all = (0..3).flat_map(|label| figures(label, AREAS[0], most)).map(|figure| figure.1);
             prop_assert!(same(means.recall[place], mean(all)));
         }
+    }
+
+    #[test]
+    fn voc_by_size_equals_the_slow_reference(images in prop::collection::vec(any_scene(), 0..6)) {
+        let scenes = Scenes { classes: ["a", "b", "c"].map(str::to_owned).to_vec(), images };
+        let (_, classes) = voc(&scenes, &Rules::voc10());
+        for (label, class) in classes.iter().enumerate() {
+            let ours = [class.ap, class.ap_by_area[0], class.ap_by_area[1], class.ap_by_area[2]];
+            for (ours, range) in ours.into_iter().zip(AREAS) {
+                prop_assert_eq!(ours, devkit_reference(&scenes, label as u32, range));
+            }
+        }
+    }
+
+    #[test]
+    fn the_confusion_matrix_counts_every_sure_detection_and_every_object_once(images in prop::collection::vec(any_scene(), 0..6)) {
+        let scenes = Scenes { classes: ["a", "b", "c"].map(str::to_owned).to_vec(), images };
+        let rules = Rules { difficult: DifficultObjects::Count, ..Rules::coco(0.5) };
+        let counts = confusion(&scenes, &rules, 0.25).counts;
+        for label in 0..3_u32 {
+            let objects = scenes.images.iter().flat_map(|scene| &scene.objects);
+            let expected = objects.filter(|object| object.label == label && !object.crowd).count() as u64;
+            prop_assert_eq!(counts[label as usize].iter().sum::<u64>(), expected);
+        }
+        let found = scenes.images.iter().flat_map(|scene| &scene.detections);
+        let expected = found.filter(|found| found.score >= 0.25).count() as u64;
+        let reported: u64 = counts.iter().map(|row| row[..3].iter().sum::<u64>()).sum();
+        let crowded = scenes.images.iter().any(|scene| scene.objects.iter().any(|object| object.crowd));
+        prop_assert!(reported == expected || crowded && reported < expected);
     }
 
     #[test]

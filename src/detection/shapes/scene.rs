@@ -8,7 +8,7 @@ use super::outline::{Outline, Placed};
 use super::setting::{Difficulty, Setting, background, clutter_before, clutter_behind};
 use super::{Part, ShapesOptions};
 use crate::detection::voc::digest;
-use crate::detection::{AnnotatedImage, Annotation, Image, Source};
+use crate::detection::{AnnotatedImage, Annotation, Image, Marks, Source};
 use crate::random::Stream;
 
 /// The classes. The first look like the second, the fifth like the sixth.
@@ -289,6 +289,7 @@ fn annotate(canvas: &Canvas, number: u8, object: &Object) -> Option<Annotation> 
         source: Source::Human,
         score: None,
         round: None,
+        marks: Marks::default(),
     })
 }
 

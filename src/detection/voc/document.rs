@@ -4,14 +4,17 @@ use std::str::FromStr;
 
 use roxmltree::{Document, Node};
 
-use super::problem::VocFault;
 use crate::detection::Source;
+use crate::detection::reading::Fault;
+
+/// VOC's word for a viewpoint or a flag that nobody decided.
+pub(super) const UNSPECIFIED: &str = "Unspecified";
 
 /// Line and column, counted from 1.
 pub(super) type Position = (u32, u32);
 
 /// What went wrong where in the text.
-pub(super) type Found = (Position, VocFault);
+pub(super) type Found = (Position, Fault);
 
 /// Width and height, with their place.
 type WrittenSize = ((u32, u32), Position);
@@ -39,6 +42,9 @@ pub(super) struct WrittenObject {
     pub(super) box_position: Position,
     pub(super) difficult: bool,
     pub(super) truncated: bool,
+    pub(super) occluded: Option<bool>,
+    /// None for VOC's `Unspecified`.
+    pub(super) pose: Option<String>,
     /// Our own element, for datasets whose boxes come from models.
     pub(super) source: Source,
     pub(super) score: Option<f64>,
@@ -63,13 +69,13 @@ pub(super) fn parse(text: &str) -> Result<Written, Found> {
         let position = error.pos();
         let message = error.to_string();
         let message = message.strip_suffix(&format!(" at {position}")).unwrap_or(&message);
-        ((position.row, position.col), VocFault::Xml(message.to_owned()))
+        ((position.row, position.col), Fault::Xml(message.to_owned()))
     })?;
     let root = document.root_element();
     if root.tag_name().name() != "annotation" {
         let value = root.tag_name().name().to_owned();
         let (element, wanted) = ("the first element", "`annotation`");
-        return Err((position(root), VocFault::ElementValue { element, value, wanted }));
+        return Err((position(root), Fault::ElementValue { element, value, wanted }));
     }
 
     let mut written = Written::default();
@@ -106,7 +112,7 @@ fn size(root: Node<'_, '_>) -> Result<Option<WrittenSize>, Found> {
 
 /// An object, from its own children only: a `part`'s box is not the object's.
 fn object(node: Node<'_, '_>) -> Result<WrittenObject, Found> {
-    let missing = |parent, element| (position(node), VocFault::ElementMissing { parent, element });
+    let missing = |parent, element| (position(node), Fault::ElementMissing { parent, element });
     let name_node = child(node, "name").ok_or_else(|| missing("object", "name"))?;
     let name = content(name_node).ok_or_else(|| missing("object", "name"))?;
     let box_node = child(node, "bndbox").ok_or_else(|| missing("object", "bndbox"))?;
@@ -115,7 +121,7 @@ fn object(node: Node<'_, '_>) -> Result<WrittenObject, Found> {
         let node = node.ok_or_else(|| {
             (
                 position(box_node),
-                VocFault::ElementMissing {
+                Fault::ElementMissing {
                     parent: "bndbox",
                     element,
                 },
@@ -123,7 +129,7 @@ fn object(node: Node<'_, '_>) -> Result<WrittenObject, Found> {
         })?;
         let value: f64 = parsed(node, element, "a number")?;
         let wanted = "a number";
-        let fault = || VocFault::ElementValue {
+        let fault = || Fault::ElementValue {
             element,
             value: value.to_string(),
             wanted,
@@ -141,8 +147,10 @@ fn object(node: Node<'_, '_>) -> Result<WrittenObject, Found> {
         name_position: position(name_node),
         corners: [corner("xmin")?, corner("ymin")?, corner("xmax")?, corner("ymax")?],
         box_position: position(box_node),
-        difficult: flag(node, "difficult")?,
-        truncated: flag(node, "truncated")?,
+        difficult: flag(node, "difficult")?.unwrap_or(false),
+        truncated: flag(node, "truncated")?.unwrap_or(false),
+        occluded: flag(node, "occluded")?,
+        pose: child(node, "pose").and_then(content).filter(|pose| pose != UNSPECIFIED),
         source: if annotator.as_deref() == Some("model") {
             Source::Model
         } else {
@@ -157,17 +165,18 @@ fn object(node: Node<'_, '_>) -> Result<WrittenObject, Found> {
     })
 }
 
-fn flag(node: Node<'_, '_>, element: &'static str) -> Result<bool, Found> {
+/// None for a flag that is not there, or that nobody decided, as for some objects of VOC2012.
+fn flag(node: Node<'_, '_>, element: &'static str) -> Result<Option<bool>, Found> {
     let Some((node, value)) = child(node, element).and_then(|node| Some((node, content(node)?))) else {
-        return Ok(false);
+        return Ok(None);
     };
     match value.to_ascii_lowercase().as_str() {
-        "1" | "true" => Ok(true),
-        // VOC2012 has objects whose flags nobody decided.
-        "0" | "false" | "unspecified" => Ok(false),
+        "1" | "true" => Ok(Some(true)),
+        "0" | "false" => Ok(Some(false)),
+        "unspecified" => Ok(None),
         _ => Err((
             position(node),
-            VocFault::ElementValue {
+            Fault::ElementValue {
                 element,
                 value,
                 wanted: "0 or 1",
@@ -180,7 +189,7 @@ fn parsed<T: FromStr>(node: Node<'_, '_>, element: &'static str, wanted: &'stati
     let value = content(node).unwrap_or_default();
     value
         .parse()
-        .map_err(|_| (position(node), VocFault::ElementValue { element, value, wanted }))
+        .map_err(|_| (position(node), Fault::ElementValue { element, value, wanted }))
 }
 
 fn elements<'a, 'input: 'a>(parent: Node<'a, 'input>, name: &'static str) -> impl Iterator<Item = Node<'a, 'input>> {
@@ -240,8 +249,8 @@ mod tests {
         let (position, fault) = parse("<annotation>\n  <object></objekt>\n</annotation>").unwrap_err();
         assert_eq!(position, (2, 11));
         assert_eq!(fault.to_string(), "malformed XML: expected 'object' tag, not 'objekt'");
-        assert!(matches!(parse("").unwrap_err().1, VocFault::Xml(_)));
-        assert!(matches!(parse("<html/>").unwrap_err().1, VocFault::ElementValue { .. }));
+        assert!(matches!(parse("").unwrap_err().1, Fault::Xml(_)));
+        assert!(matches!(parse("<html/>").unwrap_err().1, Fault::ElementValue { .. }));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use fs_err as fs;
 
-use super::problem::{VocError, VocFault, VocProblem};
+use crate::detection::reading::{Fault, Problem, ReadError, is_plain_name};
 
 /// The set that stands for every annotation file.
 pub(super) const ALL: &str = "all";
@@ -17,12 +17,12 @@ pub(super) const IMAGES: &str = "JPEGImages";
 pub(super) const SETS: &str = "ImageSets/Main";
 
 /// The dataset folders that are meant: a folder given is one, or holds some, as a VOCdevkit does.
-pub(super) fn roots(given: &[PathBuf]) -> Result<Vec<PathBuf>, VocProblem> {
+pub(super) fn roots(given: &[PathBuf]) -> Result<Vec<PathBuf>, Problem> {
     let mut roots: Vec<PathBuf> = Vec::new();
     for folder in given {
         let mut inside = vec![folder.clone()];
         if !folder.join(ANNOTATIONS).is_dir() {
-            let entries = fs::read_dir(folder).map_err(|e| VocFault::Unreadable(e.to_string()).at(folder, ""))?;
+            let entries = fs::read_dir(folder).map_err(|e| Fault::Unreadable(e.to_string()).at(folder, ""))?;
             inside = entries
                 .filter_map(|entry| entry.ok().map(|entry| entry.path()))
                 .collect();
@@ -30,12 +30,12 @@ pub(super) fn roots(given: &[PathBuf]) -> Result<Vec<PathBuf>, VocProblem> {
             inside.sort();
         }
         if inside.is_empty() {
-            return Err(VocFault::NotVoc.at(folder, ""));
+            return Err(Fault::NotVoc.at(folder, ""));
         }
         for root in inside {
             let same = |other: &PathBuf| same_folder(other, &root);
             if roots.iter().any(same) {
-                return Err(VocFault::RootTwice.at(&root, ""));
+                return Err(Fault::RootTwice.at(&root, ""));
             }
             roots.push(root);
         }
@@ -43,19 +43,25 @@ pub(super) fn roots(given: &[PathBuf]) -> Result<Vec<PathBuf>, VocProblem> {
     Ok(roots)
 }
 
+/// Whether a folder is a dataset or holds some.
+pub(in crate::detection) fn is_voc(folder: &Path) -> bool {
+    let given = [folder.to_path_buf()];
+    roots(&given).is_ok()
+}
+
 fn same_folder(one: &Path, other: &Path) -> bool {
     one == other || matches!((fs::canonicalize(one), fs::canonicalize(other)), (Ok(a), Ok(b)) if a == b)
 }
 
 /// The image ids of a set, each with its line, and the lines that are no ids.
-pub(super) type Listed = (Vec<(String, u32)>, Vec<VocProblem>);
+pub(super) type Listed = (Vec<(String, u32)>, Vec<Problem>);
 
 /// Reads a set.
-pub(super) fn list(root: &Path, set: &str) -> Result<Listed, VocProblem> {
+pub(super) fn list(root: &Path, set: &str) -> Result<Listed, Problem> {
     let file = Path::new(SETS).join(format!("{set}.txt"));
     let path = root.join(&file);
     if !is_plain_name(set) {
-        return Err(VocFault::UnsafeName(set.to_owned()).at(root, SETS));
+        return Err(Fault::UnsafeName(set.to_owned()).at(root, SETS));
     }
     if set == ALL && !path.is_file() {
         let ids = annotated(root)?.into_iter().map(|id| (id, 1)).collect();
@@ -64,9 +70,9 @@ pub(super) fn list(root: &Path, set: &str) -> Result<Listed, VocProblem> {
     if !path.is_file() {
         let set = set.to_owned();
         let present = sets(root);
-        return Err(VocFault::SetMissing { set, present }.at(root, SETS));
+        return Err(Fault::SetMissing { set, present }.at(root, SETS));
     }
-    let text = fs::read_to_string(&path).map_err(|e| VocFault::Unreadable(e.to_string()).at(root, &file))?;
+    let text = fs::read_to_string(&path).map_err(|e| Fault::Unreadable(e.to_string()).at(root, &file))?;
     let mut ids = Vec::new();
     let mut problems = Vec::new();
     for (line, text) in (1..).zip(text.trim_start_matches('\u{feff}').lines()) {
@@ -77,21 +83,21 @@ pub(super) fn list(root: &Path, set: &str) -> Result<Listed, VocProblem> {
             [id] | [id, "1" | "0"] => ids.push(((*id).to_owned(), line)),
             [_, "-1"] => {}
             _ => problems.push(
-                VocFault::SetLine(text.trim().to_owned())
+                Fault::SetLine(text.trim().to_owned())
                     .at(root, &file)
                     .position((line, 1)),
             ),
         }
     }
     if ids.is_empty() && problems.is_empty() {
-        return Err(VocFault::SetEmpty.at(root, file));
+        return Err(Fault::SetEmpty.at(root, file));
     }
     Ok((ids, problems))
 }
 
 /// The ids of all annotation files, sorted.
-pub(super) fn annotated(root: &Path) -> Result<Vec<String>, VocProblem> {
-    let unreadable = |e: std::io::Error| VocFault::Unreadable(e.to_string()).at(root, ANNOTATIONS);
+pub(super) fn annotated(root: &Path) -> Result<Vec<String>, Problem> {
+    let unreadable = |e: std::io::Error| Fault::Unreadable(e.to_string()).at(root, ANNOTATIONS);
     let mut ids = Vec::new();
     for entry in fs::read_dir(root.join(ANNOTATIONS)).map_err(unreadable)? {
         let name = entry.map_err(unreadable)?.file_name();
@@ -105,7 +111,7 @@ pub(super) fn annotated(root: &Path) -> Result<Vec<String>, VocProblem> {
     }
     ids.sort();
     if ids.is_empty() {
-        return Err(VocFault::SetEmpty.at(root, ANNOTATIONS));
+        return Err(Fault::SetEmpty.at(root, ANNOTATIONS));
     }
     Ok(ids)
 }
@@ -114,8 +120,8 @@ pub(super) fn annotated(root: &Path) -> Result<Vec<String>, VocProblem> {
 ///
 /// # Errors
 /// When a folder is no dataset and holds none.
-pub fn common_sets(folders: &[PathBuf]) -> Result<Vec<String>, VocError> {
-    let roots = roots(folders).map_err(|problem| VocError {
+pub fn common_sets(folders: &[PathBuf]) -> Result<Vec<String>, ReadError> {
+    let roots = roots(folders).map_err(|problem| ReadError {
         problems: vec![problem],
     })?;
     let mut each = roots.iter().map(|root| sets(root));
@@ -135,35 +141,4 @@ fn sets(root: &Path) -> Vec<String> {
     names.sort();
     let whole: Vec<String> = names.iter().filter(|name| !name.contains('_')).cloned().collect();
     if whole.is_empty() { names } else { whole }
-}
-
-/// Whether a name stays in its folder, on any system.
-pub(super) fn is_plain_name(name: &str) -> bool {
-    let separates = |c: char| matches!(c, '/' | '\\' | ':') || c.is_control();
-    !matches!(name, "" | "." | "..") && !name.contains(separates)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_that_lead_elsewhere_are_not_plain() {
-        for name in ["a.jpg", "2007_000027", "a..b.jpg", "..a", "naïve (1).png"] {
-            assert!(is_plain_name(name), "{name}");
-        }
-        for name in [
-            "",
-            ".",
-            "..",
-            "../a.jpg",
-            "a/b.jpg",
-            "/a.jpg",
-            "..\\a.jpg",
-            "C:a.jpg",
-            "a\0.jpg",
-        ] {
-            assert!(!is_plain_name(name), "{name}");
-        }
-    }
 }

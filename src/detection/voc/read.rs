@@ -8,19 +8,11 @@ use fs_err as fs;
 use rayon::prelude::*;
 
 use super::document::{self, Written, WrittenObject};
-use super::layout::{self, ANNOTATIONS, IMAGES, SETS, is_plain_name};
-use super::problem::{VocError, VocFault, VocProblem};
-use super::{digest, image_file};
-use crate::detection::{AnnotatedImage, Annotation, BoundingBox, Dataset, Image};
-
-/// What happens to an image with a problem.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OnProblem {
-    /// Nothing is read; all problems are reported.
-    Fail,
-    /// The image is left out; of a box without area only the box.
-    Skip,
-}
+use super::layout::{self, ANNOTATIONS, IMAGES, SETS};
+use crate::detection::reading::{
+    Fault, ImageSource, Loaded, OnProblem, Problem, ReadDataset, ReadError, image, is_plain_name, place,
+};
+use crate::detection::{AnnotatedImage, Annotation, BoundingBox, Marks};
 
 /// How a folder is to be read.
 #[derive(Clone, Debug)]
@@ -52,32 +44,6 @@ impl Default for VocOptions {
     }
 }
 
-/// Where an image of the dataset lies.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct VocSource {
-    /// The file to copy.
-    pub path: PathBuf,
-    /// Its name in the dataset's folder of images.
-    pub file: String,
-}
-
-/// What was read.
-#[derive(Clone, Debug)]
-pub struct VocDataset {
-    /// The dataset.
-    pub dataset: Dataset,
-    /// The files of its images, in the same order.
-    pub sources: Vec<VocSource>,
-    /// Number of folders it was read from.
-    pub roots: usize,
-    /// Images that the set lists and the dataset has not.
-    pub skipped_images: usize,
-    /// Boxes left out of images that are in the dataset.
-    pub skipped_boxes: usize,
-    /// Why, in the order of the set.
-    pub problems: Vec<VocProblem>,
-}
-
 /// Reads the datasets in these folders as one. An id that several folders have is told apart by its folder's name; then
 /// all ids are.
 ///
@@ -85,11 +51,11 @@ pub struct VocDataset {
 ///
 /// # Errors
 /// When a folder or set is not there, when there are problems and the options say so, or when no image is left.
-pub fn read(roots: &[PathBuf], options: &VocOptions, done: &(dyn Fn() + Sync)) -> Result<VocDataset, VocError> {
-    let roots = layout::roots(roots).map_err(|problem| VocError {
+pub fn read(roots: &[PathBuf], options: &VocOptions, done: &(dyn Fn() + Sync)) -> Result<ReadDataset, ReadError> {
+    let roots = layout::roots(roots).map_err(|problem| ReadError {
         problems: vec![problem],
     })?;
-    let (mut entries, mut problems) = list(&roots, options)?;
+    let (mut entries, problems) = list(&roots, options)?;
     entries.truncate(options.limit.unwrap_or(usize::MAX));
     let classes = if options.classes.is_empty() {
         classes(&roots)?
@@ -113,28 +79,10 @@ pub fn read(roots: &[PathBuf], options: &VocOptions, done: &(dyn Fn() + Sync)) -
         })
         .collect();
 
-    let listed = read.len();
-    let mut images = Vec::new();
-    let mut sources = Vec::new();
-    let mut skipped_boxes = 0;
-    for loaded in read {
-        if let Some((image, source)) = loaded.image {
-            skipped_boxes += loaded.problems.len();
-            images.push(image);
-            sources.push(source);
-        }
-        problems.extend(loaded.problems);
-    }
-    if !problems.is_empty() && (options.on_problem == OnProblem::Fail || images.is_empty()) {
-        return Err(VocError { problems });
-    }
-    Ok(VocDataset {
+    let dataset = ReadDataset::new(classes, read, problems, options.on_problem)?;
+    Ok(ReadDataset {
         roots: roots.len(),
-        skipped_images: listed - images.len(),
-        skipped_boxes,
-        dataset: Dataset { classes, images },
-        sources,
-        problems,
+        ..dataset
     })
 }
 
@@ -149,7 +97,7 @@ struct Entry<'a> {
     name: String,
 }
 
-fn list<'a>(roots: &'a [PathBuf], options: &VocOptions) -> Result<(Vec<Entry<'a>>, Vec<VocProblem>), VocError> {
+fn list<'a>(roots: &'a [PathBuf], options: &VocOptions) -> Result<(Vec<Entry<'a>>, Vec<Problem>), ReadError> {
     let mut entries: Vec<Entry<'_>> = Vec::new();
     let mut problems = Vec::new();
     let mut fatal = Vec::new();
@@ -175,12 +123,12 @@ fn list<'a>(roots: &'a [PathBuf], options: &VocOptions) -> Result<(Vec<Entry<'a>
                     name,
                 });
             } else {
-                problems.push(VocFault::IdTwice(id).at(root, &set).position((line, 1)));
+                problems.push(Fault::IdTwice(id).at(root, &set).position((line, 1)));
             }
         }
     }
     if !fatal.is_empty() {
-        return Err(VocError { problems: fatal });
+        return Err(ReadError { problems: fatal });
     }
     tell_apart(roots, &mut entries);
     Ok((entries, problems))
@@ -211,10 +159,10 @@ fn tell_apart(roots: &[PathBuf], entries: &mut [Entry<'_>]) {
 }
 
 /// The class names in all annotation files, sorted. Files that cannot be read are not this function's problem.
-fn classes(roots: &[PathBuf]) -> Result<Vec<String>, VocError> {
+fn classes(roots: &[PathBuf]) -> Result<Vec<String>, ReadError> {
     let mut classes = BTreeSet::new();
     for root in roots {
-        let ids = layout::annotated(root).map_err(|problem| VocError {
+        let ids = layout::annotated(root).map_err(|problem| ReadError {
             problems: vec![problem],
         })?;
         let names = |id: &String| {
@@ -227,12 +175,6 @@ fn classes(roots: &[PathBuf]) -> Result<Vec<String>, VocError> {
     Ok(classes.into_iter().collect())
 }
 
-/// What became of an entry: an image unless a problem was too bad for that.
-struct Loaded {
-    image: Option<(AnnotatedImage, VocSource)>,
-    problems: Vec<VocProblem>,
-}
-
 struct Reader<'a> {
     options: &'a VocOptions,
     classes: &'a [String],
@@ -242,18 +184,15 @@ struct Reader<'a> {
 impl Reader<'_> {
     fn load(&self, entry: &Entry<'_>) -> Loaded {
         let xml = Path::new(ANNOTATIONS).join(format!("{}.xml", entry.id));
-        let in_xml = |(position, fault): (document::Position, VocFault)| fault.at(entry.root, &xml).position(position);
+        let in_xml = |(position, fault): (document::Position, Fault)| fault.at(entry.root, &xml).position(position);
         let written = match self.written(entry, &xml) {
             Ok(written) => written,
             Err(problem) => {
-                return Loaded {
-                    image: None,
-                    problems: vec![problem],
-                };
+                return Loaded::new(&entry.name, None, vec![problem], self.options.on_problem);
             }
         };
-        let mut problems: Vec<VocProblem> = Vec::new();
-        let image = match self.image(entry, &written, &xml) {
+        let mut problems: Vec<Problem> = Vec::new();
+        let mut image = match self.image(entry, &written, &xml) {
             Ok(found) => Some(found),
             Err(problem) => {
                 problems.push(problem);
@@ -261,55 +200,54 @@ impl Reader<'_> {
             }
         };
         // The size in the XML stands in for that of an image that cannot be read, to find what else is wrong.
-        let size = image.as_ref().map(|(image, _)| (image.width, image.height));
-        let size = size.or(written.size.map(|(size, _)| size));
+        let size = image.as_ref().map(|(entry, _)| (entry.image.width, entry.image.height));
         let mut faults = written.faults;
-        if let (Some((image, _)), Some((size, position))) = (&image, written.size)
-            && size != (image.width, image.height)
+        if let (Some(actual), Some((written, position))) = (size, written.size)
+            && written != actual
         {
-            let actual = (image.width, image.height);
-            faults.push((position, VocFault::SizeMismatch { written: size, actual }));
+            faults.push((position, Fault::SizeMismatch { written, actual }));
         }
+        let size = size.or(written.size.map(|(size, _)| size));
         let mut annotations = Vec::new();
         for object in written.objects {
-            match self.annotation(&object, size) {
-                Ok(annotation) => annotations.push(annotation),
-                Err(found) => faults.push(found),
-            }
+            let annotation = self.annotation(&object, size, &mut faults);
+            annotations.extend(annotation);
         }
         faults.sort_by_key(|&(position, _)| position);
         problems.extend(faults.into_iter().map(in_xml));
-        let spared = problems.iter().all(|problem| problem.fault.spares_the_image());
-        let image = image
-            .filter(|_| spared)
-            .map(|(image, source)| (AnnotatedImage { image, annotations }, source));
-        Loaded { image, problems }
+        if let Some((image, _)) = &mut image {
+            image.annotations = annotations;
+        }
+        Loaded::new(&entry.name, image, problems, self.options.on_problem)
     }
 
-    fn written(&self, entry: &Entry<'_>, xml: &Path) -> Result<Written, VocProblem> {
+    fn written(&self, entry: &Entry<'_>, xml: &Path) -> Result<Written, Problem> {
         if !is_plain_name(&entry.id) {
-            let fault = VocFault::UnsafeName(entry.id.clone());
+            let fault = Fault::UnsafeName(entry.id.clone());
             return Err(fault.at(entry.root, &entry.set).position((entry.line, 1)));
         }
         let bytes = fs::read(entry.root.join(xml)).map_err(|error| {
             let missing = error.kind() == ErrorKind::NotFound;
             let fault = if missing {
-                VocFault::AnnotationMissing
+                Fault::AnnotationMissing
             } else {
-                VocFault::Unreadable(error.to_string())
+                Fault::Unreadable(error.to_string())
             };
             fault.at(entry.root, xml)
         })?;
-        let text = String::from_utf8(bytes).map_err(|_| VocFault::Xml("not UTF-8".to_owned()).at(entry.root, xml))?;
+        let text = String::from_utf8(bytes).map_err(|_| Fault::Xml("not UTF-8".to_owned()).at(entry.root, xml))?;
         document::parse(&text).map_err(|(position, fault)| fault.at(entry.root, xml).position(position))
     }
 
-    fn image(&self, entry: &Entry<'_>, written: &Written, xml: &Path) -> Result<(Image, VocSource), VocProblem> {
+    fn image(
+        &self,
+        entry: &Entry<'_>,
+        written: &Written,
+        xml: &Path,
+    ) -> Result<(AnnotatedImage, ImageSource), Problem> {
         let file = match &written.filename {
             Some((name, position)) if !is_plain_name(name) => {
-                return Err(VocFault::UnsafeName(name.clone())
-                    .at(entry.root, xml)
-                    .position(*position));
+                return Err(Fault::UnsafeName(name.clone()).at(entry.root, xml).position(*position));
             }
             // Some tools leave the extension out.
             Some((name, _)) if Path::new(name).extension().is_none() => format!("{name}.jpg"),
@@ -317,78 +255,43 @@ impl Reader<'_> {
             None => format!("{}.jpg", entry.id),
         };
         let inside = Path::new(IMAGES).join(&file);
-        let path = entry.root.join(&inside);
-        let problem = |fault: VocFault| fault.at(entry.root, &inside);
-        let bytes = fs::read(&path).map_err(|error| {
-            let missing = error.kind() == ErrorKind::NotFound;
-            problem(if missing {
-                VocFault::ImageMissing
-            } else {
-                VocFault::Unreadable(error.to_string())
-            })
-        })?;
-        let (width, height) = image_file::size(&file, &bytes).map_err(problem)?;
-        if self.options.check_pixels {
-            image_file::check_pixels(&file, &bytes).map_err(problem)?;
-        }
-        let extension = Path::new(&file)
-            .extension()
-            .map_or_else(String::new, |e| e.to_string_lossy().into_owned());
-        let file = format!("{}.{extension}", entry.name);
-        let image = Image {
-            id: entry.name.clone(),
-            file: file.clone(),
-            width,
-            height,
-            digest: digest(&bytes),
-        };
-        Ok((image, VocSource { path, file }))
+        image(entry.root.join(&inside), &entry.name, self.options.check_pixels)
+            .map_err(|fault| fault.at(entry.root, &inside))
     }
 
-    fn annotation(&self, object: &WrittenObject, size: Option<(u32, u32)>) -> Result<Annotation, document::Found> {
+    /// An object, unless something is wrong with it and such are not kept.
+    fn annotation(
+        &self,
+        object: &WrittenObject,
+        size: Option<(u32, u32)>,
+        faults: &mut Vec<document::Found>,
+    ) -> Option<Annotation> {
         let Some(&label) = self.labels.get(object.name.as_str()) else {
             let (name, listed) = (object.name.clone(), self.classes.to_vec());
-            return Err((object.name_position, VocFault::UnknownClass { name, listed }));
+            faults.push((object.name_position, Fault::UnknownClass { name, listed }));
+            return None;
         };
-        Ok(Annotation {
-            bounds: self
-                .bounds(object.corners, size)
-                .map_err(|fault| (object.box_position, fault))?,
+        let [x_min, y_min, x_max, y_max] = object.corners;
+        let origin = f64::from(self.options.origin);
+        let edges = [x_min - origin, y_min - origin, x_max, y_max];
+        let bounds = place(edges, object.corners, size).or_else(|fault| {
+            faults.push((object.box_position, fault));
+            let kept = self.options.on_problem == OnProblem::Keep;
+            kept.then(|| BoundingBox::new(edges)).ok_or(())
+        });
+        Some(Annotation {
+            bounds: bounds.ok()?,
             label,
             difficult: object.difficult,
             truncated: object.truncated,
             source: object.source,
             score: object.score,
             round: object.round,
+            marks: Marks {
+                pose: object.pose.clone(),
+                occluded: object.occluded,
+                ..Marks::default()
+            },
         })
-    }
-
-    /// Corners as written to a box inside the image. A pixel over the edge is a matter of how one counts; more is not.
-    fn bounds(&self, corners: [f64; 4], size: Option<(u32, u32)>) -> Result<BoundingBox, VocFault> {
-        let [x_min, y_min, x_max, y_max] = corners;
-        let no_area = |[x_min, y_min, x_max, y_max]: [f64; 4]| x_max <= x_min || y_max <= y_min;
-        if no_area(corners) {
-            return Err(VocFault::BoxWithoutArea(corners));
-        }
-        let origin = f64::from(self.options.origin);
-        let edges = [x_min - origin, y_min - origin, x_max, y_max];
-        let Some((width, height)) = size else {
-            return Ok(BoundingBox::new(edges));
-        };
-        let (right, bottom) = (f64::from(width), f64::from(height));
-        if edges[0] < -1.0 || edges[1] < -1.0 || edges[2] > right + 1.0 || edges[3] > bottom + 1.0 {
-            return Err(VocFault::BoxOutside { corners, width, height });
-        }
-        let clamped = [
-            edges[0].max(0.0),
-            edges[1].max(0.0),
-            edges[2].min(right),
-            edges[3].min(bottom),
-        ];
-        if no_area(clamped) {
-            Err(VocFault::BoxWithoutArea(corners))
-        } else {
-            Ok(BoundingBox::new(clamped))
-        }
     }
 }

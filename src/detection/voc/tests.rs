@@ -6,8 +6,9 @@ use fs_err as fs;
 use image::{ImageFormat, Rgb, RgbImage};
 use proptest::prelude::*;
 
-use super::{OnProblem, VocDataset, VocError, VocOptions, read, write_annotations};
-use crate::detection::{AnnotatedImage, Annotation, BoundingBox, Dataset, Image, Source};
+use super::write_annotations_from;
+use super::{OnProblem, ReadDataset, ReadError, VocOptions, read, write_annotations};
+use crate::detection::{AnnotatedImage, Annotation, BoundingBox, Dataset, Image, Marks, Source};
 
 /// A VOC folder in the making.
 struct Folder {
@@ -56,7 +57,7 @@ impl Folder {
         self.write(&format!("JPEGImages/{id}.jpg"), jpeg());
     }
 
-    fn read(&self, options: &VocOptions) -> Result<VocDataset, VocError> {
+    fn read(&self, options: &VocOptions) -> Result<ReadDataset, ReadError> {
         read(std::slice::from_ref(&self.root), options, &|| {})
     }
 
@@ -446,8 +447,12 @@ fn a_folder_without_annotations_is_no_voc_folder() {
 fn pixel_annotation() -> impl Strategy<Value = Annotation> {
     let sides = (0_u8..30, 0_u8..20, 1.5..9.0_f64, 1.5..9.0_f64);
     let model = prop::option::of((0.0..1.0_f64, any::<u32>()));
-    (sides, 0_u32..2, any::<bool>(), any::<bool>(), model).prop_map(
-        |((x, y, w, h), label, difficult, truncated, model)| {
+    let marks = (
+        prop::option::of("(Left|Right|Frontal|R & D <x>)"),
+        prop::option::of(any::<bool>()),
+    );
+    (sides, 0_u32..2, any::<bool>(), any::<bool>(), model, marks).prop_map(
+        |((x, y, w, h), label, difficult, truncated, model, (pose, occluded))| {
             let (x, y) = (f64::from(x), f64::from(y));
             Annotation {
                 bounds: BoundingBox::new([x, y, x + w, y + h]),
@@ -457,6 +462,11 @@ fn pixel_annotation() -> impl Strategy<Value = Annotation> {
                 source: if model.is_some() { Source::Model } else { Source::Human },
                 score: model.map(|(score, _)| score),
                 round: model.map(|(_, round)| round),
+                marks: Marks {
+                    pose,
+                    occluded,
+                    ..Marks::default()
+                },
             }
         },
     )
@@ -465,7 +475,10 @@ fn pixel_annotation() -> impl Strategy<Value = Annotation> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
     #[test]
-    fn a_dataset_written_as_voc_reads_back_the_same(boxes in prop::collection::vec(prop::collection::vec(pixel_annotation(), 0..4), 1..5)) {
+    fn a_dataset_written_as_voc_reads_back_the_same_and_writes_the_same_bytes(
+        boxes in prop::collection::vec(prop::collection::vec(pixel_annotation(), 0..4), 1..5),
+        origin in 0_u8..2,
+    ) {
         let place = tempfile::tempdir().unwrap();
         let entry = |(number, annotations): (usize, Vec<Annotation>)| AnnotatedImage {
             image: Image {
@@ -479,13 +492,20 @@ proptest! {
         };
         let images: Vec<AnnotatedImage> = boxes.into_iter().enumerate().map(entry).collect();
         let dataset = Dataset { classes: vec!["R & D <b>".to_owned(), "cat".to_owned()], images };
-        write_annotations(place.path(), "test", &dataset).unwrap();
+        let (first, second) = (place.path().join("1/VOC"), place.path().join("2/VOC"));
+        write_annotations_from(&first, "test", &dataset, origin).unwrap();
         for entry in &dataset.images {
-            fs::write(place.path().join("JPEGImages").join(&entry.image.file), jpeg()).unwrap();
+            fs::write(first.join("JPEGImages").join(&entry.image.file), jpeg()).unwrap();
         }
-        let options = VocOptions { set: "test".to_owned(), classes: dataset.classes.clone(), ..VocOptions::default() };
-        let read = read(&[place.path().to_path_buf()], &options, &|| {}).unwrap();
-        prop_assert_eq!(read.dataset, dataset);
+        let (set, classes) = ("test".to_owned(), dataset.classes.clone());
+        let options = VocOptions { set, classes, origin, ..VocOptions::default() };
+        let read = read(std::slice::from_ref(&first), &options, &|| {}).unwrap();
+        prop_assert_eq!(&read.dataset, &dataset);
+        write_annotations_from(&second, "test", &read.dataset, origin).unwrap();
+        for entry in &dataset.images {
+            let file = format!("Annotations/{}.xml", entry.image.id);
+            prop_assert_eq!(fs::read(first.join(&file)).unwrap(), fs::read(second.join(&file)).unwrap());
+        }
     }
 }
 

@@ -5,7 +5,9 @@ use std::path::Path;
 
 use fs_err as fs;
 
-use super::layout::{ANNOTATIONS, IMAGES, SETS, is_plain_name};
+use super::document::UNSPECIFIED;
+use super::layout::{ANNOTATIONS, IMAGES, SETS};
+use crate::detection::reading::is_plain_name;
 use crate::detection::{AnnotatedImage, Annotation, Dataset, Source};
 
 /// Why a dataset has no form as a VOC folder.
@@ -37,12 +39,20 @@ pub enum VocWriteError {
     Disk(#[from] std::io::Error),
 }
 
-/// Writes the annotations of the dataset and the set that lists them. The images are for the caller to put into
-/// `JPEGImages`, which is made.
+/// Writes the annotations of the dataset, counted from 1, and the set that lists them. The images are for the caller to put
+/// into `JPEGImages`, which is made.
 ///
 /// # Errors
 /// When the dataset has no form as VOC or the disk says no.
 pub fn write_annotations(folder: &Path, set: &str, dataset: &Dataset) -> Result<(), VocWriteError> {
+    write_annotations_from(folder, set, dataset, 1)
+}
+
+/// The same, with the first pixel counted as `origin`.
+///
+/// # Errors
+/// When the dataset has no form as VOC or the disk says no.
+pub fn write_annotations_from(folder: &Path, set: &str, dataset: &Dataset, origin: u8) -> Result<(), VocWriteError> {
     for part in [ANNOTATIONS, IMAGES, SETS] {
         fs::create_dir_all(folder.join(part))?;
     }
@@ -52,7 +62,7 @@ pub fn write_annotations(folder: &Path, set: &str, dataset: &Dataset) -> Result<
         if !is_plain_name(id) || !is_plain_name(&entry.image.file) || id.contains(char::is_whitespace) {
             return Err(VocWriteError::UnsafeName(id.clone()));
         }
-        let text = document(folder, entry, &dataset.classes)?;
+        let text = document(folder, entry, &dataset.classes, origin)?;
         fs::write(folder.join(ANNOTATIONS).join(format!("{id}.xml")), text)?;
         list.push_str(id);
         list.push('\n');
@@ -60,7 +70,7 @@ pub fn write_annotations(folder: &Path, set: &str, dataset: &Dataset) -> Result<
     Ok(fs::write(folder.join(SETS).join(format!("{set}.txt")), list)?)
 }
 
-fn document(folder: &Path, entry: &AnnotatedImage, classes: &[String]) -> Result<String, VocWriteError> {
+fn document(folder: &Path, entry: &AnnotatedImage, classes: &[String], origin: u8) -> Result<String, VocWriteError> {
     let image = &entry.image;
     let name = folder
         .file_name()
@@ -74,31 +84,40 @@ fn document(folder: &Path, entry: &AnnotatedImage, classes: &[String]) -> Result
         image.height,
     );
     for annotation in &entry.annotations {
-        object(&mut text, &image.id, annotation, classes)?;
+        object(&mut text, &image.id, annotation, (classes, origin))?;
     }
     text.push_str("</annotation>\n");
     Ok(text)
 }
 
-fn object(text: &mut String, image: &str, annotation: &Annotation, classes: &[String]) -> Result<(), VocWriteError> {
+fn object(
+    text: &mut String,
+    image: &str,
+    annotation: &Annotation,
+    (classes, origin): (&[String], u8),
+) -> Result<(), VocWriteError> {
     let (image, label) = (image.to_owned(), annotation.label);
     let Some(class) = classes.get(label as usize) else {
         return Err(VocWriteError::Label { image, label });
     };
     let [x_min, y_min, x_max, y_max] = annotation.bounds.xyxy();
-    let corners = [x_min + 1.0, y_min + 1.0, x_max, y_max];
-    if corners[2] <= corners[0] || corners[3] <= corners[1] {
+    let corners = [x_min + f64::from(origin), y_min + f64::from(origin), x_max, y_max];
+    if is_too_thin(annotation, origin) {
         let (width, height) = (annotation.bounds.width(), annotation.bounds.height());
         return Err(VocWriteError::ThinBox { image, width, height });
     }
     let _ = write!(
         text,
-        "\t<object>\n\t\t<name>{}</name>\n\t\t<pose>Unspecified</pose>\n\t\t<truncated>{}</truncated>\n\
+        "\t<object>\n\t\t<name>{}</name>\n\t\t<pose>{}</pose>\n\t\t<truncated>{}</truncated>\n\
          \t\t<difficult>{}</difficult>\n",
         escaped(class),
+        escaped(annotation.marks.pose.as_deref().unwrap_or(UNSPECIFIED)),
         u8::from(annotation.truncated),
         u8::from(annotation.difficult),
     );
+    if let Some(occluded) = annotation.marks.occluded {
+        let _ = writeln!(text, "\t\t<occluded>{}</occluded>", u8::from(occluded));
+    }
     if annotation.source == Source::Model || annotation.score.is_some() || annotation.round.is_some() {
         let source = if annotation.source == Source::Model {
             "model"
@@ -118,6 +137,12 @@ fn object(text: &mut String, image: &str, annotation: &Annotation, classes: &[St
     }
     text.push_str("\t\t</bndbox>\n\t</object>\n");
     Ok(())
+}
+
+/// Whether the corners of a box would be swapped or the same.
+pub(in crate::detection) fn is_too_thin(annotation: &Annotation, origin: u8) -> bool {
+    let [x_min, y_min, x_max, y_max] = annotation.bounds.xyxy();
+    x_max <= x_min + f64::from(origin) || y_max <= y_min + f64::from(origin)
 }
 
 fn escaped(text: &str) -> String {

@@ -31,6 +31,7 @@ fn object(bounds: BoundingBox, label: u32) -> Annotation {
         source: Source::Human,
         score: None,
         round: None,
+        marks: crate::detection::Marks::default(),
     }
 }
 

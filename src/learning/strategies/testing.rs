@@ -1,7 +1,7 @@
 //! Small datasets and scripted detectors for tests.
 
 use crate::detection::{
-    AnnotatedImage, Annotation, BoundingBox, Dataset, Detection, Detections, Image, ImageDetections, Source,
+    AnnotatedImage, Annotation, BoundingBox, Dataset, Detection, Detections, Image, ImageDetections, Marks, Source,
 };
 use crate::random::Stream;
 
@@ -15,6 +15,7 @@ pub(in crate::learning) fn dataset(count: usize, objects: usize) -> Dataset {
         source: Source::Human,
         score: None,
         round: None,
+        marks: Marks::default(),
     };
     let image = |at: usize| AnnotatedImage {
         image: Image {

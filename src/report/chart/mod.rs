@@ -7,9 +7,13 @@
 mod bars;
 mod canvas;
 mod lines;
+mod matrix;
+mod precision_recall;
 mod strategies;
 
 pub use bars::{BarSegment, StackedBars};
 pub use canvas::{ChartError, Picture};
 pub use lines::{LineChart, Point, Series};
+pub use matrix::MatrixChart;
+pub use precision_recall::{PrecisionRecallChart, RecallCurve};
 pub use strategies::{Chart, strategy_charts};

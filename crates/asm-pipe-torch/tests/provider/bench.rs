@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use asm_pipe::artifact::write_dataset;
-use asm_pipe::detection::{AnnotatedImage, Annotation, BoundingBox, Dataset, Image, Source};
+use asm_pipe::detection::{AnnotatedImage, Annotation, BoundingBox, Dataset, Image, Marks, Source};
 use asm_pipe::random::Stream;
 use asm_pipe::stage::protocol::Message;
 use asm_pipe::stage::{Input, Job, Outcome, StageError};
@@ -72,6 +72,7 @@ impl Bench {
                 source: Source::Human,
                 score: None,
                 round: None,
+                marks: Marks::default(),
             });
         }
         let file = format!("{name}_{at}.png");

@@ -1,27 +1,113 @@
-//! What can be wrong with a VOC folder, file by file.
+//! What can be wrong with a dataset's folder, file by file, whatever its format.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 /// Something wrong, with the place.
 #[derive(Clone, Debug, PartialEq)]
-pub struct VocProblem {
+pub struct Problem {
     /// The dataset's folder.
     pub root: PathBuf,
     /// The file inside it.
     pub file: PathBuf,
     /// Line and column in the file, counted from 1.
     pub position: Option<(u32, u32)>,
+    /// The id of the image that it is about, as far as it is about one.
+    pub image: Option<String>,
     /// What is wrong.
-    pub fault: VocFault,
+    pub fault: Fault,
 }
 
 /// What can be wrong.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
-pub enum VocFault {
+pub enum Fault {
     /// The folder is no dataset.
     #[error("not a VOC folder: neither it nor a folder in it has `Annotations`")]
     NotVoc,
+    /// The folder is no dataset in any form that can be read.
+    #[error(
+        "not a dataset: neither VOC (`Annotations`), COCO (a JSON file with `images`, `annotations` and `categories`) nor YOLO (`data.yaml` or `classes.txt`)"
+    )]
+    NotADataset,
+    /// There are several instances files, each a dataset.
+    #[error("there are several instances files, so a set must be named: {}", .0.join(", "))]
+    SeveralFiles(Vec<String>),
+    /// There is no instances file of that name.
+    #[error("no instances file `{set}`; there are {}", .present.join(", "))]
+    FileMissing {
+        /// The file asked for, without extension.
+        set: String,
+        /// The files there are.
+        present: Vec<String>,
+    },
+    /// The folder is no dataset in YOLO's form.
+    #[error("not a YOLO folder: it has neither `data.yaml` nor `classes.txt`")]
+    NotYolo,
+    /// The file that names the classes and sets is not what it should be.
+    #[error("{0}")]
+    Names(String),
+    /// A folder of images that leads out of the dataset's.
+    #[error("`{0}` leads out of the dataset's folder")]
+    LeadsOut(String),
+    /// There is no such set of a YOLO dataset.
+    #[error("no set `{set}`; there are {}; `all` takes every image", .present.join(", "))]
+    PartMissing {
+        /// The set asked for.
+        set: String,
+        /// The sets there are.
+        present: Vec<String>,
+    },
+    /// A line that does not describe a box.
+    #[error("`{0}` is not a class and four numbers, nor a class and a polygon")]
+    LabelLine(String),
+    /// Malformed JSON, or JSON of another form.
+    #[error("not the JSON expected: {0}")]
+    Json(String),
+    /// An entry lacks a key.
+    #[error("`{entry}` has no `{key}`")]
+    KeyMissing {
+        /// Where: `annotations[3]`.
+        entry: String,
+        /// What is missing.
+        key: &'static str,
+    },
+    /// An entry holds something else than it should.
+    #[error("`{entry}` has {value}, not {wanted}")]
+    KeyValue {
+        /// Where: `annotations[3]`.
+        entry: String,
+        /// What it holds.
+        value: String,
+        /// What it should hold.
+        wanted: &'static str,
+    },
+    /// An id that two entries of one list have.
+    #[error("`{entry}` has the id {id} of another")]
+    IdShared {
+        /// The second of them.
+        entry: String,
+        /// The id.
+        id: i64,
+    },
+    /// An annotation of an image that is not listed.
+    #[error("`{entry}`: there is no image with the id {id}")]
+    UnknownImage {
+        /// The annotation.
+        entry: String,
+        /// The id.
+        id: i64,
+    },
+    /// An annotation of a category that is not listed.
+    #[error("`{entry}`: there is no category with the id {id}")]
+    UnknownCategory {
+        /// The annotation.
+        entry: String,
+        /// The id.
+        id: i64,
+    },
+    /// Two classes of one name.
+    #[error("class `{0}` is listed twice")]
+    ClassTwice(String),
     /// The folder is given twice.
     #[error("the folder is given twice")]
     RootTwice,
@@ -115,12 +201,26 @@ pub enum VocFault {
     },
 }
 
-impl VocFault {
+impl Fault {
     /// A short name, for counting.
     #[must_use]
     pub fn reason(&self) -> &'static str {
         match self {
             Self::NotVoc => "not-voc",
+            Self::NotADataset => "not-a-dataset",
+            Self::SeveralFiles(_) => "several-files",
+            Self::FileMissing { .. } => "set-missing",
+            Self::NotYolo => "not-yolo",
+            Self::Names(_) => "malformed-names",
+            Self::LeadsOut(_) => "leads-out",
+            Self::PartMissing { .. } => "set-missing",
+            Self::LabelLine(_) => "malformed-line",
+            Self::Json(_) => "malformed-json",
+            Self::KeyMissing { .. } => "key-missing",
+            Self::KeyValue { .. } => "key-value",
+            Self::IdShared { .. } => "id-shared",
+            Self::UnknownImage { .. } => "unknown-image",
+            Self::ClassTwice(_) => "class-twice",
             Self::RootTwice => "root-twice",
             Self::SetMissing { .. } => "set-missing",
             Self::SetEmpty => "set-empty",
@@ -134,7 +234,7 @@ impl VocFault {
             Self::ElementValue { .. } => "element-value",
             Self::BoxWithoutArea(_) => "box-without-area",
             Self::BoxOutside { .. } => "box-outside",
-            Self::UnknownClass { .. } => "unknown-class",
+            Self::UnknownClass { .. } | Self::UnknownCategory { .. } => "unknown-class",
             Self::ImageMissing => "image-missing",
             Self::ImageFormat(_) => "image-format",
             Self::ImageTruncated => "image-truncated",
@@ -154,15 +254,28 @@ impl VocFault {
     pub fn is_fatal(&self) -> bool {
         matches!(
             self,
-            Self::NotVoc | Self::RootTwice | Self::SetMissing { .. } | Self::SetEmpty
+            Self::NotVoc
+                | Self::NotYolo
+                | Self::NotADataset
+                | Self::SeveralFiles(_)
+                | Self::FileMissing { .. }
+                | Self::Names(_)
+                | Self::LeadsOut(_)
+                | Self::PartMissing { .. }
+                | Self::Json(_)
+                | Self::ClassTwice(_)
+                | Self::RootTwice
+                | Self::SetMissing { .. }
+                | Self::SetEmpty
         )
     }
 
-    pub(super) fn at(self, root: &Path, file: impl Into<PathBuf>) -> VocProblem {
-        VocProblem {
+    pub(in crate::detection) fn at(self, root: &Path, file: impl Into<PathBuf>) -> Problem {
+        Problem {
             root: root.to_path_buf(),
             file: file.into(),
             position: None,
+            image: None,
             fault: self,
         }
     }
@@ -178,15 +291,15 @@ fn sets(present: &[String]) -> String {
     )
 }
 
-impl VocProblem {
+impl Problem {
     /// Adds the position.
-    pub(super) fn position(mut self, position: (u32, u32)) -> Self {
+    pub(in crate::detection) fn position(mut self, position: (u32, u32)) -> Self {
         self.position = Some(position);
         self
     }
 }
 
-impl fmt::Display for VocProblem {
+impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let path = if self.file.as_os_str().is_empty() {
             self.root.clone()
@@ -203,15 +316,15 @@ impl fmt::Display for VocProblem {
 
 /// All that is wrong with the folders.
 #[derive(Clone, Debug, PartialEq)]
-pub struct VocError {
+pub struct ReadError {
     /// At least one, in the order of the folders and their images.
-    pub problems: Vec<VocProblem>,
+    pub problems: Vec<Problem>,
 }
 
 /// How many problems an error spells out.
 const SHOWN: usize = 20;
 
-impl fmt::Display for VocError {
+impl fmt::Display for ReadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let [only] = self.problems.as_slice() {
             return write!(f, "{only}");
@@ -227,4 +340,12 @@ impl fmt::Display for VocError {
     }
 }
 
-impl std::error::Error for VocError {}
+impl std::error::Error for ReadError {}
+
+impl From<Problem> for ReadError {
+    fn from(problem: Problem) -> Self {
+        Self {
+            problems: vec![problem],
+        }
+    }
+}

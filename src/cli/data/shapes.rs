@@ -1,19 +1,13 @@
-//! `asm-pipe data`: datasets on disk.
+//! `asm-pipe data shapes`: the embedded dataset as a VOC folder.
 
 use serde_json::json;
 
-use super::arguments::{Data, DataCommand, DataShapes};
-use super::failure::Failure;
-use super::terminal::{self, Format};
+use super::super::failure::Failure;
+use super::super::terminal::{self, Format};
+use super::arguments::Shapes;
 use crate::detection::shapes::{ShapesOptions, write_voc};
 
-pub(super) fn data(arguments: &Data) -> Result<(), Failure> {
-    match &arguments.command {
-        DataCommand::Shapes(arguments) => shapes(arguments),
-    }
-}
-
-fn shapes(arguments: &DataShapes) -> Result<(), Failure> {
+pub(super) fn shapes(arguments: &Shapes) -> Result<(), Failure> {
     let folder = &arguments.folder;
     if folder.exists() && fs_err::read_dir(folder)?.next().is_some() {
         return Err(Failure::usage(format!(

@@ -2,9 +2,10 @@
 
 use std::io::Cursor;
 
-use image::{ImageFormat, ImageReader};
+use image::metadata::Orientation;
+use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader};
 
-use super::problem::VocFault;
+use super::Fault;
 
 /// BLAKE3 of a file's bytes, hexadecimal.
 #[must_use]
@@ -16,7 +17,7 @@ pub fn digest(bytes: &[u8]) -> String {
 ///
 /// # Errors
 /// When it is of another format, or of another than its name says.
-pub(super) fn size(name: &str, bytes: &[u8]) -> Result<(u32, u32), VocFault> {
+pub(in crate::detection) fn size(name: &str, bytes: &[u8]) -> Result<(u32, u32), Fault> {
     let format = format(name, bytes)?;
     let reader = ImageReader::with_format(Cursor::new(bytes), format);
     reader
@@ -27,39 +28,50 @@ pub(super) fn size(name: &str, bytes: &[u8]) -> Result<(u32, u32), VocFault> {
 /// Decodes the whole image and throws the pixels away.
 ///
 /// # Errors
-/// When it cannot be decoded, or ends too early: the decoder itself fills what is missing with grey.
-pub(super) fn check_pixels(name: &str, bytes: &[u8]) -> Result<(), VocFault> {
-    let format = format(name, bytes)?;
-    if !has_end(format, bytes) {
-        return Err(VocFault::ImageTruncated);
-    }
-    let decoded = ImageReader::with_format(Cursor::new(bytes), format).decode();
-    decoded
-        .map(|_| ())
-        .map_err(|error| damage(format, bytes, &error.to_string()))
+/// As [`decode`].
+pub(in crate::detection) fn check_pixels(name: &str, bytes: &[u8]) -> Result<(), Fault> {
+    decode(name, bytes).map(|_| ())
 }
 
-fn format(name: &str, bytes: &[u8]) -> Result<ImageFormat, VocFault> {
+/// Decodes the whole image, as its pixels are stored, and tells how its EXIF says it should be turned.
+///
+/// # Errors
+/// When it cannot be decoded, or ends too early: the decoder itself fills what is missing with grey.
+pub(in crate::detection) fn decode(name: &str, bytes: &[u8]) -> Result<(DynamicImage, Orientation), Fault> {
+    let format = format(name, bytes)?;
+    if !has_end(format, bytes) {
+        return Err(Fault::ImageTruncated);
+    }
+    let decoded = ImageReader::with_format(Cursor::new(bytes), format)
+        .into_decoder()
+        .and_then(|mut decoder| {
+            let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+            Ok((DynamicImage::from_decoder(decoder)?, orientation))
+        });
+    decoded.map_err(|error| damage(format, bytes, &error.to_string()))
+}
+
+fn format(name: &str, bytes: &[u8]) -> Result<ImageFormat, Fault> {
     if bytes.is_empty() {
-        return Err(VocFault::ImageFormat("an empty file".to_owned()));
+        return Err(Fault::ImageFormat("an empty file".to_owned()));
     }
     let found = image::guess_format(bytes).ok();
     let named = ImageFormat::from_path(name).ok();
     match found {
         Some(found @ (ImageFormat::Jpeg | ImageFormat::Png)) => match named {
-            Some(named) if named != found => Err(VocFault::ImageFormat(format!("{found:?} inside, not {named:?}"))),
+            Some(named) if named != found => Err(Fault::ImageFormat(format!("{found:?} inside, not {named:?}"))),
             _ => Ok(found),
         },
-        Some(other) => Err(VocFault::ImageFormat(format!("{other:?}, neither JPEG nor PNG"))),
-        None => Err(VocFault::ImageFormat("neither JPEG nor PNG".to_owned())),
+        Some(other) => Err(Fault::ImageFormat(format!("{other:?}, neither JPEG nor PNG"))),
+        None => Err(Fault::ImageFormat("neither JPEG nor PNG".to_owned())),
     }
 }
 
-fn damage(format: ImageFormat, bytes: &[u8], message: &str) -> VocFault {
+fn damage(format: ImageFormat, bytes: &[u8], message: &str) -> Fault {
     if has_end(format, bytes) {
-        VocFault::ImageDamaged(message.to_owned())
+        Fault::ImageDamaged(message.to_owned())
     } else {
-        VocFault::ImageTruncated
+        Fault::ImageTruncated
     }
 }
 
@@ -159,7 +171,7 @@ mod tests {
             for length in (20..bytes.len()).step_by(7).chain([bytes.len() - 1]) {
                 assert_eq!(
                     check_pixels(name, &bytes[..length]),
-                    Err(VocFault::ImageTruncated),
+                    Err(Fault::ImageTruncated),
                     "{name} {length}"
                 );
             }

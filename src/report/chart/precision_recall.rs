@@ -1,0 +1,136 @@
+//! Precision over recall: a thin curve a class, a thick one for their mean.
+
+use plotters::coord::Shift;
+use plotters::prelude::*;
+
+use super::canvas::{Drawing, centred, colour, frame, letters, render};
+use super::{ChartError, Picture};
+
+/// As many classes as the legend names.
+const NAMED: usize = 16;
+
+/// A class's curve.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RecallCurve {
+    /// The class, and what else the legend says of it.
+    pub name: String,
+    /// Recall and precision, by ascending recall.
+    pub points: Vec<(f64, f64)>,
+}
+
+/// The curves of several classes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PrecisionRecallChart {
+    /// What it shows.
+    pub title: String,
+    /// The mean over the classes.
+    pub mean: Option<RecallCurve>,
+    /// The classes.
+    pub classes: Vec<RecallCurve>,
+}
+
+impl PrecisionRecallChart {
+    /// Draws it.
+    ///
+    /// # Errors
+    /// When the drawing library does.
+    pub fn picture(&self) -> Result<Picture, ChartError> {
+        render(self)
+    }
+
+    /// What the legend says, each with the number of its colour; none for the mean.
+    fn legend(&self) -> Vec<(Option<usize>, String)> {
+        let mean = self.mean.iter().map(|mean| (None, mean.name.clone()));
+        let named = self.classes.iter().take(NAMED).enumerate();
+        let named = named.map(|(index, class)| (Some(index), class.name.clone()));
+        let others = self.classes.len().saturating_sub(NAMED);
+        let others = (others > 0).then(|| (Some(NAMED), format!("and {others} more")));
+        mean.chain(named).chain(others).collect()
+    }
+}
+
+impl Drawing for PrecisionRecallChart {
+    fn title(&self) -> &str {
+        &self.title
+    }
+
+    fn draw<B: DrawingBackend>(
+        &self,
+        area: &DrawingArea<B, Shift>,
+        scale: u32,
+    ) -> Result<(), DrawingAreaErrorKind<B::ErrorType>> {
+        let names = self.legend();
+        let longest = names.iter().map(|(_, name)| name.chars().count()).max().unwrap_or(0) as u32;
+        let (plot, legend) = frame(area, &self.title, (60 + 8 * longest).clamp(110, 260), scale)?;
+        let mut chart = ChartBuilder::on(&plot)
+            .margin(8 * scale)
+            .x_label_area_size(46 * scale)
+            .y_label_area_size(64 * scale)
+            .build_cartesian_2d(0.0..1.0_f64, 0.0..1.02_f64)?;
+        chart
+            .configure_mesh()
+            .light_line_style(TRANSPARENT)
+            .bold_line_style(RGBColor(225, 225, 225).stroke_width(scale))
+            .axis_style(RGBColor(90, 90, 90).stroke_width(scale))
+            .x_desc("recall")
+            .y_desc("precision")
+            .axis_desc_style(letters(14, scale))
+            .label_style(letters(12, scale))
+            .x_labels(6)
+            .y_labels(6)
+            .x_label_formatter(&|x| format!("{x:.1}"))
+            .y_label_formatter(&|y| format!("{y:.1}"))
+            .draw()?;
+        let style = |index: Option<usize>| match index {
+            Some(index) => colour(index).mix(0.8).stroke_width(scale),
+            None => BLACK.stroke_width(3 * scale),
+        };
+        for (index, class) in self.classes.iter().enumerate() {
+            chart.draw_series(LineSeries::new(class.points.iter().copied(), style(Some(index))))?;
+        }
+        if let Some(mean) = &self.mean {
+            chart.draw_series(LineSeries::new(mean.points.iter().copied(), style(None)))?;
+        }
+        let (columns, rows) = legend.get_pixel_range();
+        for (place, (index, name)) in names.iter().enumerate() {
+            let (left, y) = (
+                columns.start + (8 * scale) as i32,
+                rows.start + ((18 + 20 * place as u32) * scale) as i32,
+            );
+            let right = left + (26 * scale) as i32;
+            if *index != Some(NAMED) {
+                area.draw(&PathElement::new([(left, y), (right, y)], style(*index)))?;
+            }
+            let at = (right + (6 * scale) as i32, y);
+            area.draw(&Text::new(name.clone(), at, centred(12, scale)))?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn curve(name: String) -> RecallCurve {
+        RecallCurve {
+            name,
+            points: vec![(0.0, 1.0), (0.5, 0.75), (1.0, 0.0)],
+        }
+    }
+
+    #[test]
+    fn the_legend_names_the_mean_and_the_classes_that_fit() {
+        let chart = |classes: usize| PrecisionRecallChart {
+            title: "Precision over recall".to_owned(),
+            mean: Some(curve("mean 0.61".to_owned())),
+            classes: (0..classes).map(|number| curve(format!("class-{number}"))).collect(),
+        };
+        let svg = chart(2).picture().unwrap().svg;
+        for word in ["recall", "precision", "mean 0.61", "class-0", "class-1"] {
+            assert!(svg.contains(word), "{word}");
+        }
+        let svg = chart(20).picture().unwrap().svg;
+        assert!(svg.contains("and 4 more") && !svg.contains("class-16"));
+    }
+}
