@@ -2,11 +2,15 @@
 //!
 //! The same inputs and params give the same bytes, whether it ran through or was cut off and went on from a checkpoint.
 
+pub mod balance;
+pub(crate) mod curve;
 pub mod early_stop;
 pub mod history;
 pub mod params;
 mod prepare;
+mod saving;
 mod session;
+mod state;
 mod step;
 mod validation;
 
@@ -90,7 +94,7 @@ pub fn run(job: &Job, reporter: &dyn Reporter) -> Result<Outcome, StageError> {
         session.epoch()?;
     }
     let images_per_second = session.images_per_second();
-    let (model, history) = session.end()?;
+    let (model, history, _curve) = session.end()?;
     let folder = job.output("model")?;
     model.write(folder)?;
     history.write(&folder.join(HISTORY))?;
