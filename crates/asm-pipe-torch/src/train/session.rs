@@ -91,7 +91,7 @@ impl<'a> Session<'a> {
         let mut row = self.state.row(self.prepared);
         if self.prepared.measures(row.epoch) {
             let figures = self.measure()?;
-            (row.ap50, row.ap) = (figures.ap50, figures.ap);
+            (row.ap50, row.ap75, row.ap) = (figures.ap50, figures.ap75, figures.ap);
         }
         self.state.history.push(row);
         self.state.within = checkpoint::Within::default();

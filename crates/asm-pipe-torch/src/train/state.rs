@@ -115,6 +115,7 @@ impl State {
             loss_objectness: objectness,
             loss_rpn_box_reg: rpn_box_reg,
             ap50: None,
+            ap75: None,
             ap: None,
         }
     }

@@ -39,7 +39,15 @@ fn a_model_is_trained_goes_on_from_another_and_detects() {
     });
     assert_eq!((last.unwrap().done, last.unwrap().total), (60, Some(60)));
     let files: Vec<String> = bench.bytes("first").into_keys().collect();
-    assert_eq!(files, ["history.csv", "model.json", "model.safetensors"]);
+    assert_eq!(
+        files,
+        [
+            "events.out.tfevents.0.asm-pipe",
+            "history.csv",
+            "model.json",
+            "model.safetensors"
+        ]
+    );
     let history = String::from_utf8(bench.bytes("first")["history.csv"].clone()).unwrap();
     let losses: Vec<f64> = history
         .lines()
