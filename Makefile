@@ -14,6 +14,7 @@ build: libtorch weights ## both programs, optimised
 test: check ## every check and test
 	$(CARGO) build --workspace
 	$(CARGO) test --workspace
+	$(PYTHON) tests/tensorboard/read_back.py .tensorboard
 
 check: libtorch weights
 	$(CARGO) fmt --all --check

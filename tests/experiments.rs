@@ -331,7 +331,8 @@ fn an_experiment_is_not_called_as_one_of_its_pipelines() {
 #[test]
 fn the_shipped_experiments_are_planned_and_their_members_share_the_initial_model_of_a_seed() {
     let project = Project::new();
-    for (name, members, seeds) in [("strategies", 15, 3), ("thresholds", 12, 2)] {
+    // Of the optimizers each member has a training of its own.
+    for (name, members, trainings) in [("strategies", 15, 3), ("thresholds", 12, 2), ("optimizers", 20, 20)] {
         let plan = project
             .done(&format!("plan experiments/{name}.yaml --format json"))
             .json();
@@ -343,7 +344,7 @@ fn the_shipped_experiments_are_planned_and_their_members_share_the_initial_model
             .collect();
         let count = |ending: &str| stages.iter().filter(|stage| stage.ends_with(ending)).count();
         assert_eq!(count("/tables"), members, "{name}");
-        assert_eq!(count("/initial"), seeds, "{name}");
+        assert_eq!(count("/initial"), trainings, "{name}");
         assert!(stages.contains(&"comparison.charts"), "{name}");
     }
 }

@@ -23,6 +23,8 @@ fn it_trains_writes_results_and_is_answered_from_the_store_the_second_time() {
         "index.html",
         "charts/ap50_over_rounds.svg",
         "charts/ap50_over_rounds.png",
+        "tensorboard/initial/events.out.tfevents.0.asm-pipe",
+        "tensorboard/retrain-2/events.out.tfevents.0.asm-pipe",
     ] {
         assert!(project.path("results/topk_v3").join(file).is_file(), "{file}");
     }
@@ -32,6 +34,17 @@ fn it_trains_writes_results_and_is_answered_from_the_store_the_second_time() {
         4,
         "a head, the initial model and two rounds\n{rounds}"
     );
+    let events =
+        fs_err::read(project.path("results/topk_v3/tensorboard/rounds/events.out.tfevents.0.asm-pipe")).unwrap();
+    let tags = [
+        "test/AP_75",
+        "detections/2",
+        "retrain/images_per_second",
+        "annotations/SL_to_AL",
+        "detections/3",
+    ];
+    let counts = tags.map(|tag| events.windows(tag.len()).filter(|part| *part == tag.as_bytes()).count());
+    assert_eq!(counts, [3, 3, 2, 2, 0]);
     let page = fs_err::read_to_string(project.path("results/topk_v3/index.html")).unwrap();
     for outside in ["src=\"http", "href=\"http", "@import", "url(http"] {
         assert!(!page.contains(outside), "the page needs `{outside}`");

@@ -33,6 +33,7 @@ mod show;
 mod stages;
 mod status;
 mod subject;
+mod tensorboard;
 mod terminal;
 mod workspace;
 

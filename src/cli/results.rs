@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::failure::Failure;
 use super::figures::duration;
 use super::load::Loaded;
+use super::tensorboard::{self, Made};
 use super::workspace::Workspace;
 use crate::plan::{Format, Node, Plan, draw};
 use crate::report::page::{Bar, Figure, Grid, Page};
@@ -259,6 +260,8 @@ impl<'a> Part<'a> {
             }
             None => Vec::new(),
         };
+        let (plan, nodes) = (&loaded.plan, &self.nodes[..]);
+        tensorboard::write(&folder, rows, &Made { plan, nodes, store })?;
         let html = self.page(loaded, name, rows, &summary, figures).html();
         let html = html.map_err(|e| Failure::environment(format!("could not write the page: {e}")))?;
         write_atomically(&page, |writer| writer.write_all(html.as_bytes()))?;

@@ -44,6 +44,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         targets.push(Target {
             labels: Tensor::from_slice(&vec![1_i64; rows.len()]),
             boxes: boxes::tensor(&rows, Device::Cpu)?,
+            weights: Vec::new(),
         });
     }
     measure("training", batch, || {

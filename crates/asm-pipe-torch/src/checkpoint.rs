@@ -1,18 +1,21 @@
-//! Where a training is after an epoch: weights, momentum, best weights, history. One file, renamed into place.
+//! Where a training is: weights, the optimizer's state, the average, best weights, history, the place in the epoch. One file, renamed into
+//! place.
 //!
 //! The random position needs no saving: every stream is opened from (seed, purpose, epoch or iteration).
 
 use std::path::Path;
 
+use ::safetensors::Dtype;
 use asm_pipe::stage::StageError;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::train::curve::Curve;
 use crate::train::history::History;
-use crate::weights::{Arrays, safetensors};
+use crate::weights::{Array, Arrays, safetensors};
 
 const FILE: &str = "checkpoint.safetensors";
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// All that a training needs to go on as if it had never stopped.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -20,11 +23,48 @@ pub struct Checkpoint {
     /// The network's weights.
     pub weights: Arrays,
     /// The optimizer's state.
-    pub momentum: Arrays,
+    pub optimizer: Arrays,
+    /// The average of the weights, if there is one.
+    pub average: Option<Arrays>,
     /// Weights of the best epoch so far, if those are to be kept.
     pub best: Option<Arrays>,
-    /// A row for each epoch done; its length is the position.
+    /// A row for each epoch done; its length says which epoch is under way.
     pub history: History,
+    /// How far that epoch is.
+    pub within: Within,
+    /// The losses of the steps.
+    pub(crate) curve: Curve,
+}
+
+/// How far an epoch is.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Within {
+    /// Its steps that are done.
+    pub steps: u64,
+    /// The sums of the parts of their losses.
+    pub sums: [f64; 4],
+}
+
+impl Within {
+    fn to_array(self) -> Array {
+        let [a, b, c, d] = self.sums.map(f64::to_bits);
+        let numbers = [self.steps, a, b, c, d];
+        Array {
+            dtype: Dtype::U64,
+            shape: vec![numbers.len()],
+            data: numbers.into_iter().flat_map(u64::to_le_bytes).collect(),
+        }
+    }
+
+    fn of_array(array: &Array) -> Option<Self> {
+        let (bytes, _) = array.data.as_chunks::<8>();
+        let numbers: Vec<u64> = bytes.iter().map(|bytes| u64::from_le_bytes(*bytes)).collect();
+        let [steps, sums @ ..] = <[u64; 5]>::try_from(numbers).ok()?;
+        Some(Self {
+            steps,
+            sums: sums.map(f64::from_bits),
+        })
+    }
 }
 
 /// What a checkpoint belongs to.
@@ -61,11 +101,16 @@ pub fn save(folder: &Path, owner: &Owner, checkpoint: &Checkpoint) -> Result<(),
         );
     };
     put("weights", &checkpoint.weights);
-    put("momentum", &checkpoint.momentum);
+    put("optimizer", &checkpoint.optimizer);
+    if let Some(average) = &checkpoint.average {
+        put("average", average);
+    }
     if let Some(best) = &checkpoint.best {
         put("best", best);
     }
     arrays.insert("history".into(), checkpoint.history.to_array());
+    arrays.insert("within".into(), checkpoint.within.to_array());
+    arrays.insert("curve".into(), checkpoint.curve.to_array());
     let note = serde_json::to_string(owner).map_err(|e| StageError::new(format!("checkpoint: {e}")))?;
     Ok(safetensors::write(&folder.join(FILE), &arrays, Some(&note))?)
 }
@@ -88,12 +133,23 @@ pub fn load(folder: &Path, owner: &Owner) -> Result<Option<Checkpoint>, StageErr
     }
     let mut checkpoint = Checkpoint::default();
     for (name, array) in arrays {
-        match name.split_once('/') {
-            Some(("weights", name)) => drop(checkpoint.weights.insert(name.to_owned(), array)),
-            Some(("momentum", name)) => drop(checkpoint.momentum.insert(name.to_owned(), array)),
-            Some(("best", name)) => drop(checkpoint.best.get_or_insert_default().insert(name.to_owned(), array)),
-            _ => checkpoint.history = History::of_array(&array).ok_or_else(|| unusable("has no history"))?,
-        }
+        let Some((part, own)) = name.split_once('/') else {
+            let known = match name.as_str() {
+                "history" => History::of_array(&array).map(|history| checkpoint.history = history),
+                "within" => Within::of_array(&array).map(|within| checkpoint.within = within),
+                "curve" => Curve::of_array(&array).map(|curve| checkpoint.curve = curve),
+                _ => None,
+            };
+            known.ok_or_else(|| unusable(&format!("holds a `{name}` that cannot be read")))?;
+            continue;
+        };
+        let arrays = match part {
+            "weights" => &mut checkpoint.weights,
+            "optimizer" => &mut checkpoint.optimizer,
+            "average" => checkpoint.average.get_or_insert_default(),
+            _ => checkpoint.best.get_or_insert_default(),
+        };
+        arrays.insert(own.to_owned(), array);
     }
     Ok(Some(checkpoint))
 }
@@ -112,7 +168,8 @@ pub fn clear(folder: &Path) -> Result<(), StageError> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Checkpoint, Owner, load, save};
+    use super::{Checkpoint, Owner, Within, load, save};
+    use crate::train::curve::Curve;
     use crate::train::history::{History, Row};
     use crate::weights::{Array, Arrays};
     use serde_json::json;
@@ -138,11 +195,19 @@ mod tests {
             epoch: 2,
             ..Row::default()
         });
+        let mut curve = Curve::default();
+        curve.add(0, 0.1, [1.0 / 3.0; 4], 9);
         Checkpoint {
             weights: arrays(1),
-            momentum: arrays(2),
+            optimizer: arrays(2),
+            average: best.as_ref().map(|_| arrays(4)),
             best,
             history,
+            within: Within {
+                steps: 7,
+                sums: [0.1 + 0.2, f64::MIN_POSITIVE, 0.0, -1.0],
+            },
+            curve,
         }
     }
 

@@ -19,6 +19,8 @@ pub struct Target {
     pub boxes: Tensor,
     /// `[N]` i64, from 1 to the number of classes (0 is the background).
     pub labels: Tensor,
+    /// What each counts in the losses; empty: 1 each.
+    pub weights: Vec<f32>,
 }
 
 /// The four parts of the loss, each a scalar on the network's device.
@@ -165,8 +167,7 @@ impl FasterRcnn {
         }
         let levels = self.features(&batch.tensor)?;
         let found = self.rpn.predict(&levels, batch.padded()?)?;
-        let rows: Vec<Vec<Row>> = objects.iter().map(|objects| objects.boxes.clone()).collect();
-        let (objectness, rpn_box_reg) = self.rpn.losses(&found, &rows, sampler)?;
+        let (objectness, rpn_box_reg) = self.rpn.losses(&found, &objects, sampler)?;
         let proposals = self.rpn.proposals(&found, &batch.sizes, Mode::Training)?;
         let (classifier, box_reg) =
             self.heads
@@ -231,7 +232,25 @@ impl FasterRcnn {
             let last = self.config.num_classes - 1;
             return Err(wrong(format!("label {label} is not between 1 and {last}")));
         }
-        Ok(Objects { boxes: rows, labels })
+        let weights = match target.weights.len() {
+            0 => vec![1.0; rows.len()],
+            count
+                if count == rows.len() && target.weights.iter().all(|weight| weight.is_finite() && *weight >= 0.0) =>
+            {
+                target.weights.clone()
+            }
+            count => {
+                return Err(wrong(format!(
+                    "{count} weights, not one of at least 0 for each of {} boxes",
+                    rows.len()
+                )));
+            }
+        };
+        Ok(Objects {
+            boxes: rows,
+            labels,
+            weights,
+        })
     }
 }
 

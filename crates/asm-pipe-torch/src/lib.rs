@@ -3,9 +3,9 @@
 //! The network, from plain geometry up:
 //! [`boxes`] and [`nms`] are plain arithmetic on rows of numbers, [`anchors`], [`matcher`], [`sampling`] and [`box_coder`] make targets
 //! of them, [`layers`], [`backbone`] and [`fpn`] are the convolutional part, [`rpn`], [`roi_align`] and [`roi_heads`] the two stages of
-//! the detector, [`transform`] its entrance, and [`faster_rcnn`] the whole.
+//! the detector, [`loss`] what they learn from, [`transform`] its entrance, and [`faster_rcnn`] the whole.
 //!
-//! Around it: [`image`], [`augment`] and [`loader`] bring images, [`schedule`] and [`optimizer`] say how weights move,
+//! Around it: [`image`], [`augment`] and [`loader`] bring images, [`schedule`], [`optimizer`] and [`average`] say how weights move,
 //! [`weights`], [`model`] and [`checkpoint`] keep them, [`train`] and [`detect`] are the stage kinds, and [`provider`] serves them.
 
 pub mod anchors;
@@ -15,7 +15,10 @@ pub mod boxes;
 pub mod config;
 pub mod faster_rcnn;
 mod fpn;
+#[cfg(test)]
+mod golden;
 mod layers;
+mod loss;
 pub mod matcher;
 pub mod nms;
 #[cfg(test)]
@@ -29,6 +32,7 @@ pub mod sampling;
 mod transform;
 
 pub mod augment;
+pub mod average;
 pub mod checkpoint;
 pub mod detect;
 pub mod device;

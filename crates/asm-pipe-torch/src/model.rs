@@ -1,4 +1,4 @@
-//! The `model` artifact: a folder with `model.safetensors`, `model.json` and `history.csv`.
+//! The `model` artifact: a folder with `model.safetensors`, `model.json`, `history.csv` and an event file for TensorBoard.
 
 use std::path::Path;
 

@@ -171,6 +171,7 @@ fn answers_as_torchvision(architecture: Architecture, name: &str) {
         .map(|image| Target {
             boxes: golden[&format!("target.{image}.boxes")].shallow_clone(),
             labels: golden[&format!("target.{image}.labels")].shallow_clone(),
+            weights: Vec::new(),
         })
         .collect();
     let losses = network

@@ -32,6 +32,7 @@ fn batch(count: usize, height: i64, width: i64, classes: i64) -> (Vec<Tensor>, V
             Target {
                 boxes: boxes::tensor(&rows, Device::Cpu).unwrap(),
                 labels: Tensor::from_slice(&labels),
+                weights: Vec::new(),
             }
         })
         .collect();

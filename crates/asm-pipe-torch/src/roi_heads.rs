@@ -2,16 +2,16 @@
 
 use asm_pipe::random::Stream;
 use tch::nn::Path;
-use tch::{Device, Kind, Reduction, TchError, Tensor};
+use tch::{Device, Kind, TchError, Tensor};
 
 use crate::box_coder::BoxCoder;
 use crate::boxes::{self, Row};
 use crate::config::DetectorConfig;
 use crate::layers::Linear;
+use crate::loss;
 use crate::matcher::{Match, Matcher};
 use crate::nms::suppress;
 use crate::roi_align::RoiAlign;
-use crate::rpn::SMOOTH_L1_BETA;
 use crate::sampling::BalancedSampler;
 use crate::transform::Size;
 
@@ -19,8 +19,6 @@ use crate::transform::Size;
 const POOLED: i64 = 7;
 /// Detections with a shorter side are dropped.
 const LEAST_SIDE: f32 = 1e-2;
-/// torch's `ignore_index` that no label has.
-const NO_LABEL: i64 = -100;
 
 /// Pooling, the two hidden layers, the two outputs, and the rules by which detections are chosen.
 #[derive(Debug)]
@@ -45,6 +43,8 @@ pub(crate) struct Objects {
     pub(crate) boxes: Vec<Row>,
     /// Their classes, from 1.
     pub(crate) labels: Vec<i64>,
+    /// What each counts in the losses.
+    pub(crate) weights: Vec<f32>,
 }
 
 /// The chosen proposals of a batch with what they should say.
@@ -52,9 +52,12 @@ pub(crate) struct Objects {
 struct Samples {
     boxes: Vec<Vec<Row>>,
     labels: Vec<i64>,
+    /// What each counts: what its object does, and 1 for background.
+    weights: Vec<f32>,
     /// Rows of the offsets seen as `[R * classes, 4]`.
     positive: Vec<i64>,
     wanted: Vec<Row>,
+    positive_weights: Vec<f32>,
 }
 
 /// The detections of an image in the batch's pixels, best first.
@@ -125,14 +128,11 @@ impl RoiHeads {
         if samples.labels.is_empty() {
             return Ok((logits.f_sum(Kind::Float)?, offsets.f_sum(Kind::Float)?));
         }
-        let labels = Tensor::f_from_slice(&samples.labels)?.f_to_device(device)?;
-        let classifier = logits.f_cross_entropy_loss(&labels, None::<&Tensor>, Reduction::Mean, NO_LABEL, 0.0)?;
+        let classifier = loss::cross_entropy(&logits, &samples.labels, &samples.weights)?;
         let positive = Tensor::f_from_slice(&samples.positive)?.f_to_device(device)?;
-        let box_reg = offsets
-            .f_reshape([-1, 4])?
-            .f_index_select(0, &positive)?
-            .f_smooth_l1_loss(&boxes::tensor(&samples.wanted, device)?, Reduction::Sum, SMOOTH_L1_BETA)?
-            .f_div_scalar(samples.labels.len() as f64)?;
+        let offsets = offsets.f_reshape([-1, 4])?.f_index_select(0, &positive)?;
+        let count = samples.labels.len();
+        let box_reg = loss::offsets(&offsets, &samples.wanted, &samples.positive_weights, count)?;
         Ok((classifier, box_reg))
     }
 
@@ -143,9 +143,10 @@ impl RoiHeads {
             let matches = self.matcher.run(&objects.boxes, &candidates);
             let mut chosen = Vec::new();
             for number in self.sampler.run(&matches, stream) {
-                let mut label = 0;
+                let (mut label, mut weight) = (0, 1.0);
                 if let Match::Object(object) = matches[number] {
-                    label = objects.labels[object];
+                    (label, weight) = (objects.labels[object], objects.weights[object]);
+                    samples.positive_weights.push(weight);
                     samples
                         .positive
                         .push(samples.labels.len() as i64 * self.num_classes as i64 + label);
@@ -154,6 +155,7 @@ impl RoiHeads {
                         .push(self.coder.encode(&objects.boxes[object], &candidates[number]));
                 }
                 samples.labels.push(label);
+                samples.weights.push(weight);
                 chosen.push(candidates[number]);
             }
             samples.boxes.push(chosen);

@@ -3,23 +3,23 @@
 use asm_pipe::random::Stream;
 use tch::nn::Path;
 use tch::nn::init::Init;
-use tch::{Reduction, TchError, Tensor};
+use tch::{TchError, Tensor};
 
 use crate::anchors::{cell_anchors, level_anchors};
 use crate::box_coder::BoxCoder;
 use crate::boxes::{self, Row};
 use crate::config::DetectorConfig;
 use crate::layers::{Convolution, Shape};
+use crate::loss;
 use crate::matcher::{Match, Matcher};
 use crate::nms::{suppress, top};
+use crate::roi_heads::Objects;
 use crate::sampling::BalancedSampler;
 use crate::transform::Size;
 
 const HEAD_INIT: Init = Init::Randn { mean: 0.0, stdev: 0.01 };
 /// Proposals with a shorter side are dropped.
 const LEAST_SIDE: f32 = 1e-3;
-/// Where smooth L1 turns from square to straight.
-pub(crate) const SMOOTH_L1_BETA: f64 = 1.0 / 9.0;
 
 /// How many proposals are kept.
 #[derive(Clone, Copy, Debug)]
@@ -197,39 +197,40 @@ impl RegionProposalNetwork {
     pub(crate) fn losses(
         &self,
         found: &Predictions,
-        objects: &[Vec<Row>],
+        objects: &[Objects],
         stream: &mut Stream,
     ) -> Result<(Tensor, Tensor), TchError> {
         let count = found.anchors.len();
         let mut sampled = Vec::new();
-        let mut labels: Vec<f32> = Vec::new();
-        let mut positive = Vec::new();
+        let (mut labels, mut weights): (Vec<f32>, Vec<f32>) = (Vec::new(), Vec::new());
+        let (mut positive, mut positive_weights) = (Vec::new(), Vec::new());
         let mut wanted = Vec::new();
         for (image, objects) in objects.iter().enumerate() {
-            let matches = self.matcher.run(objects, &found.anchors);
+            let matches = self.matcher.run(&objects.boxes, &found.anchors);
             for anchor in self.sampler.run(&matches, stream) {
                 let at = (image * count + anchor) as i64;
                 sampled.push(at);
                 if let Match::Object(object) = matches[anchor] {
                     labels.push(1.0);
+                    weights.push(objects.weights[object]);
                     positive.push(at);
-                    wanted.push(self.coder.encode(&objects[object], &found.anchors[anchor]));
+                    positive_weights.push(objects.weights[object]);
+                    wanted.push(self.coder.encode(&objects.boxes[object], &found.anchors[anchor]));
                 } else {
                     labels.push(0.0);
+                    weights.push(1.0);
                 }
             }
         }
         let device = found.objectness.device();
         let index = |numbers: &[i64]| Tensor::f_from_slice(numbers)?.f_to_device(device);
         let logits = found.objectness.f_reshape([-1])?.f_index_select(0, &index(&sampled)?)?;
-        let labels = Tensor::f_from_slice(&labels)?.f_to_device(device)?;
-        let objectness = logits.f_binary_cross_entropy_with_logits(&labels, None::<&Tensor>, None, Reduction::Mean)?;
+        let objectness = loss::objectness(&logits, &labels, &weights)?;
         let offsets = found
             .offsets
             .f_reshape([-1, 4])?
-            .f_index_select(0, &index(&positive)?)?
-            .f_smooth_l1_loss(&boxes::tensor(&wanted, device)?, Reduction::Sum, SMOOTH_L1_BETA)?
-            .f_div_scalar(sampled.len().max(1) as f64)?;
+            .f_index_select(0, &index(&positive)?)?;
+        let offsets = loss::offsets(&offsets, &wanted, &positive_weights, sampled.len())?;
         Ok((objectness, offsets))
     }
 }

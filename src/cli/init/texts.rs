@@ -5,7 +5,7 @@ use super::data::VocData;
 /// The base of the shipped strategies; in a project it is called `loop.yaml`, and the project's own base stands between.
 const LOOP: &str = include_str!("../../../pipelines/base.yaml");
 
-const SHIPPED: [(&str, &str); 8] = [
+const SHIPPED: [(&str, &str); 10] = [
     ("pipelines/v1.yaml", include_str!("../../../pipelines/v1.yaml")),
     (
         "pipelines/v1_plus.yaml",
@@ -22,6 +22,14 @@ const SHIPPED: [(&str, &str); 8] = [
     (
         "pipelines/topk_v3.yaml",
         include_str!("../../../pipelines/topk_v3.yaml"),
+    ),
+    (
+        "pipelines/training.yaml",
+        include_str!("../../../pipelines/training.yaml"),
+    ),
+    (
+        "experiments/optimizers.yaml",
+        include_str!("../../../experiments/optimizers.yaml"),
     ),
     (
         "experiments/strategies.yaml",
@@ -57,7 +65,9 @@ $ asm-pipe run experiments/strategies.yaml     # all strategies compared; what t
 | `pipelines/base.yaml` | the data and the numbers: edit this |
 | `pipelines/loop.yaml` | everything else that the strategies share |
 | `pipelines/topk_v3.yaml`, ... | a strategy each |
+| `pipelines/training.yaml` | one training without rounds, to choose a detector's params |
 | `experiments/strategies.yaml` | the strategies to compare |
+| `experiments/optimizers.yaml` | optimizers and schedules of the learning rate, compared |
 | `schema/` | what may stand in these files, for editors |
 ";
 

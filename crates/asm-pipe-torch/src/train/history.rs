@@ -29,6 +29,8 @@ pub struct Row {
     pub loss_rpn_box_reg: f64,
     /// AP50 on the validation images, if it was measured.
     pub ap50: Option<f64>,
+    /// AP75 on the validation images, if it was measured.
+    pub ap75: Option<f64>,
     /// AP over IoU 0.50 to 0.95 on the validation images, if it was measured.
     pub ap: Option<f64>,
 }
@@ -37,7 +39,7 @@ pub struct Row {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct History(Vec<Row>);
 
-const COLUMNS: usize = 10;
+const COLUMNS: usize = 11;
 
 impl Row {
     fn numbers(&self) -> [f64; COLUMNS] {
@@ -52,6 +54,7 @@ impl Row {
             self.loss_objectness,
             self.loss_rpn_box_reg,
             self.ap50.unwrap_or(missing),
+            self.ap75.unwrap_or(missing),
             self.ap.unwrap_or(missing),
         ]
     }
@@ -68,6 +71,7 @@ impl Row {
             objectness,
             rpn_box_reg,
             ap50,
+            ap75,
             ap,
         ] = numbers;
         Self {
@@ -80,6 +84,7 @@ impl Row {
             loss_objectness: objectness,
             loss_rpn_box_reg: rpn_box_reg,
             ap50: present(ap50),
+            ap75: present(ap75),
             ap: present(ap),
         }
     }
@@ -155,6 +160,7 @@ impl History {
             .numbers("loss_objectness", column(|row| row.loss_objectness))
             .numbers("loss_rpn_box_reg", column(|row| row.loss_rpn_box_reg))
             .optional_numbers("ap50", self.0.iter().map(|row| row.ap50))
+            .optional_numbers("ap75", self.0.iter().map(|row| row.ap75))
             .optional_numbers("ap", self.0.iter().map(|row| row.ap));
         let written = table.finish().and_then(|table| table.write_csv(path));
         written.map_err(|e| StageError::new(e.to_string()))
@@ -202,7 +208,7 @@ mod tests {
         history(&[None, Some(0.5)]).write(&path).unwrap();
         let text = fs_err::read_to_string(&path).unwrap();
         let lines: Vec<&str> = text.lines().collect();
-        assert!(lines[0].starts_with("epoch,iteration,learning_rate,loss,") && lines[0].ends_with(",ap50,ap"));
-        assert!(lines[1].ends_with(",,") && lines[2].ends_with(",0.5,0.5"), "{text}");
+        assert!(lines[0].starts_with("epoch,iteration,learning_rate,loss,") && lines[0].ends_with(",ap50,ap75,ap"));
+        assert!(lines[1].ends_with(",,,") && lines[2].ends_with(",0.5,,0.5"), "{text}");
     }
 }

@@ -2,11 +2,16 @@
 //!
 //! The same inputs and params give the same bytes, whether it ran through or was cut off and went on from a checkpoint.
 
+pub mod balance;
+pub(crate) mod curve;
 pub mod early_stop;
+mod events;
 pub mod history;
 pub mod params;
 mod prepare;
+mod saving;
 mod session;
+mod state;
 mod step;
 mod validation;
 
@@ -34,7 +39,7 @@ pub fn kind() -> KindInfo {
     };
     KindInfo {
         name: "train".into(),
-        version: 2,
+        version: 3,
         summary: "Trains a Faster R-CNN on a dataset".into(),
         params: params_schema::<TrainParams>(),
         inputs: vec![
@@ -66,7 +71,7 @@ pub fn kind() -> KindInfo {
         outputs: vec![OutputPort {
             name: "model".into(),
             artifact: "model".into(),
-            doc: "Weights, description, and a table of the epochs.".into(),
+            doc: "Weights, description, a table of the epochs, and an event file of the steps for TensorBoard.".into(),
         }],
         external: vec![ExternalInput {
             param: "weights".into(),
@@ -90,10 +95,11 @@ pub fn run(job: &Job, reporter: &dyn Reporter) -> Result<Outcome, StageError> {
         session.epoch()?;
     }
     let images_per_second = session.images_per_second();
-    let (model, history) = session.end()?;
+    let (model, history, curve) = session.end()?;
     let folder = job.output("model")?;
     model.write(folder)?;
     history.write(&folder.join(HISTORY))?;
+    events::write(folder, &curve, &history)?;
     checkpoint::clear(&job.keep)?;
 
     let mut metrics = BTreeMap::new();

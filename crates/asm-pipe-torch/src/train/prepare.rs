@@ -3,10 +3,11 @@
 use std::path::Path;
 
 use asm_pipe::artifact::read_dataset;
-use asm_pipe::detection::{AnnotatedImage, BoundingBox, Dataset};
+use asm_pipe::detection::{AnnotatedImage, BoundingBox, Dataset, Source};
 use asm_pipe::stage::{Job, Reporter, StageError};
 use tch::Device;
 
+use super::balance::{self, Balance};
 use super::params::{Keep, Start, TrainParams};
 use crate::config::DetectorConfig;
 use crate::device;
@@ -20,6 +21,8 @@ pub(super) struct Objects {
     pub(super) boxes: Vec<BoundingBox>,
     /// From 1; 0 is the background.
     pub(super) labels: Vec<i64>,
+    /// What each counts in the losses.
+    pub(super) weights: Vec<f32>,
 }
 
 /// A training job, understood.
@@ -28,6 +31,8 @@ pub(super) struct Prepared {
     pub(super) device: Device,
     pub(super) images: Images,
     pub(super) objects: Vec<Objects>,
+    /// How often each image is wanted; none when each comes once.
+    pub(super) balance: Option<Vec<f64>>,
     /// Ids and digests of the images: what a checkpoint belongs to.
     pub(super) identity: Vec<String>,
     pub(super) validation: Option<Validation>,
@@ -69,7 +74,11 @@ impl Prepared {
         for note in &notes {
             reporter.log(note);
         }
-        let steps = dataset.images.len().div_ceil(params.batch_size) as u64;
+        let steps = dataset.images.len().div_ceil(params.images_a_step()) as u64;
+        let balance = (params.balance != Balance::None).then(|| {
+            let labels: Vec<&[i64]> = objects.iter().map(|objects| objects.labels.as_slice()).collect();
+            balance::weights(params.balance, &labels, params.rare_below)
+        });
         Ok(Self {
             schedule: params.schedule(steps),
             images: images(folder, &dataset),
@@ -81,6 +90,7 @@ impl Prepared {
             params,
             device,
             objects,
+            balance,
             validation,
             description,
             warm,
@@ -90,7 +100,7 @@ impl Prepared {
 
     /// Steps of a whole epoch.
     pub(super) fn steps(&self) -> u64 {
-        self.images.count().div_ceil(self.params.batch_size) as u64
+        self.images.count().div_ceil(self.params.images_a_step()) as u64
     }
 
     /// Epochs in all; the last may be cut by `iterations`.
@@ -102,7 +112,7 @@ impl Prepared {
     pub(super) fn images_in_all(&self) -> u64 {
         let count = self.images.count() as u64;
         let (whole, rest) = (self.schedule.total / self.steps(), self.schedule.total % self.steps());
-        whole * count + (rest * self.params.batch_size as u64).min(count)
+        whole * count + (rest * self.params.images_a_step() as u64).min(count)
     }
 
     pub(super) fn keeps_best(&self) -> bool {
@@ -188,6 +198,10 @@ fn objects(dataset: &Dataset, params: &TrainParams) -> (Vec<Objects>, Vec<String
             }
             objects.boxes.push(cut);
             objects.labels.push(i64::from(annotation.label) + 1);
+            objects.weights.push(match annotation.source {
+                Source::Human => 1.0,
+                Source::Model => params.pseudo_label_weight as f32,
+            });
         }
         all.push(objects);
     }

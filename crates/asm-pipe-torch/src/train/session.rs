@@ -1,4 +1,4 @@
-//! A training under way: epoch after epoch, with a checkpoint after each.
+//! A training under way: epoch after epoch, with a checkpoint after each, and within those that take long.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -6,32 +6,31 @@ use std::time::Instant;
 
 use asm_pipe::random::Stream;
 use asm_pipe::stage::{Job, Progress, Reporter, StageError};
-use rayon::ThreadPool;
 
+use super::balance::{Turn, balanced};
+use super::curve::Curve;
 use super::early_stop::at_rest;
 use super::history::{History, Row};
-use super::prepare::Prepared;
-use super::step::{Step, step};
+use super::prepare::{Objects, Prepared};
+use super::saving::Saving;
+use super::state::State;
+use super::step::{Part, add_gradients, move_weights};
 use super::validation::{Figures, measure};
 use crate::augment::{Sample, augmented};
-use crate::checkpoint::{self, Checkpoint, Owner};
+use crate::checkpoint::{self, Owner};
 use crate::loader;
 use crate::model::{Model, Network};
-use crate::optimizer::Optimizer;
 use crate::weights::{self, Arrays, Rule, pretrained_name};
 
-/// The state of a training.
+/// A training in this process.
 pub(super) struct Session<'a> {
     prepared: &'a Prepared,
     reporter: &'a dyn Reporter,
     keep: &'a Path,
     owner: Owner,
     threads: usize,
-    pool: ThreadPool,
-    network: Network,
-    optimizer: Optimizer,
-    history: History,
-    best: Option<Arrays>,
+    state: State,
+    saving: Saving,
     /// Images and seconds of this process's steps: for people only.
     pace: (u64, f64),
 }
@@ -50,11 +49,8 @@ impl<'a> Session<'a> {
             keep: &job.keep,
             owner: Owner::new(job.params.clone(), prepared.identity.clone()),
             threads,
-            pool: loader::threads(threads)?,
-            optimizer: Optimizer::new(&network.store, prepared.params.momentum()),
-            network,
-            history: History::default(),
-            best: None,
+            state: State::new(network, prepared),
+            saving: Saving::new()?,
             pace: (0, 0.0),
         };
         session.resume()?;
@@ -71,112 +67,103 @@ impl<'a> Session<'a> {
                 return Ok(());
             }
         };
-        weights::load(&self.network.store, &checkpoint.weights, Rule::Exact)?;
-        self.optimizer.restore(&checkpoint.momentum)?;
-        self.history = checkpoint.history;
-        self.best = checkpoint.best;
-        self.reporter
-            .log(&format!("goes on after epoch {}", self.epochs_done()));
+        self.state.restore(checkpoint)?;
+        let (epochs, steps) = (self.state.epochs_done(), self.state.within.steps);
+        let within = if steps == 0 {
+            String::new()
+        } else {
+            format!(" and {steps} steps of the next")
+        };
+        self.reporter.log(&format!("goes on after epoch {epochs}{within}"));
         Ok(())
-    }
-
-    fn epochs_done(&self) -> u64 {
-        self.history.rows().len() as u64
     }
 
     /// Whether the last epoch is done or AP50 has come to rest.
     pub(super) fn finished(&self) -> bool {
         let rule = self.prepared.params.early_stop;
-        self.epochs_done() >= self.prepared.epochs() || rule.is_some_and(|rule| at_rest(&self.history.ap50s(), rule))
+        let done = self.state.epochs_done() >= self.prepared.epochs();
+        done || rule.is_some_and(|rule| at_rest(&self.state.history.ap50s(), rule))
     }
 
-    /// Trains an epoch, measures, and saves the checkpoint.
+    /// Trains an epoch or what is left of it, measures, and saves the checkpoint.
     pub(super) fn epoch(&mut self) -> Result<(), StageError> {
-        let mut row = self.steps()?;
+        self.steps()?;
+        let mut row = self.state.row(self.prepared);
         if self.prepared.measures(row.epoch) {
             let figures = self.measure()?;
-            (row.ap50, row.ap) = (figures.ap50, figures.ap);
+            (row.ap50, row.ap75, row.ap) = (figures.ap50, figures.ap75, figures.ap);
         }
-        self.history.push(row);
-        let weights = self.network.weights()?;
-        if self.prepared.keeps_best() && self.history.best().is_some_and(|best| best.epoch == row.epoch) {
-            self.best = Some(weights.clone());
+        self.state.history.push(row);
+        self.state.within = checkpoint::Within::default();
+        let is_best = self.state.history.best().is_some_and(|best| best.epoch == row.epoch);
+        if self.prepared.keeps_best() && is_best {
+            self.state.best = Some(self.state.weights()?);
         }
-        let checkpoint = Checkpoint {
-            weights,
-            momentum: self
-                .optimizer
-                .state()
-                .map_err(|e| StageError::new(format!("libtorch: {e}")))?,
-            best: self.best.clone(),
-            history: self.history.clone(),
-        };
-        checkpoint::save(self.keep, &self.owner, &checkpoint)?;
+        self.save()?;
         self.reporter.log(&line(&row));
         Ok(())
     }
 
-    /// The optimizer steps of an epoch.
-    fn steps(&mut self) -> Result<Row, StageError> {
-        let Self { prepared, reporter, .. } = *self;
-        let epoch = self.epochs_done();
+    fn save(&mut self) -> Result<(), StageError> {
+        let since = Instant::now();
+        checkpoint::save(self.keep, &self.owner, &self.state.checkpoint()?)?;
+        self.saving.saved(since);
+        Ok(())
+    }
+
+    /// The optimizer steps of an epoch that are not done yet.
+    fn steps(&mut self) -> Result<(), StageError> {
+        let prepared = self.prepared;
         let params = &prepared.params;
-        let first = epoch * prepared.steps();
-        let batches = batches(prepared, epoch);
-        let make = |at: usize| {
-            let mut stream = Stream::new(params.seed, "train/augment", &[epoch, at as u64]);
-            let pixels = prepared.images.pixels(at)?;
-            Ok(augmented(
-                &pixels,
-                &prepared.objects[at].boxes,
-                params.augmentation(),
-                &mut stream,
-            ))
+        let epoch = self.state.epochs_done();
+        let turns = turns(prepared, epoch);
+        let (batches, shares) = batches(prepared, turns.len(), epoch, self.state.within.steps);
+        let make = |place: usize| {
+            let Turn { image, before } = turns[place];
+            let position = [epoch, image as u64, before];
+            // An image that comes once is changed as it would be without `balance`.
+            let position = &position[..if before == 0 { 2 } else { 3 }];
+            let (pixels, boxes) = (prepared.images.pixels(image)?, &prepared.objects[image].boxes);
+            Ok(augmented(&pixels, boxes, params.augmentation(), params.seed, position))
         };
-        let (network, optimizer, pace) = (&self.network, &mut self.optimizer, &mut self.pace);
-        let mut sums = [0.0; 4];
-        let mut iteration = first;
-        let mut done = epoch * prepared.images.count() as u64;
-        let mut rate = 0.0;
+        let pool = loader::threads(self.threads)?;
+        let mut shares = shares.into_iter();
+        let mut step = (0, [0.0; 4]);
         let mut since = Instant::now();
-        loader::ahead(&self.pool, &batches, make, |batch, samples: Vec<Sample>| {
-            if reporter.cancelled() {
+        loader::ahead(&pool, &batches, make, |batch, samples: Vec<Sample>| {
+            if self.reporter.cancelled() {
                 return Err(StageError::new("cancelled"));
             }
-            rate = prepared.schedule.rate(iteration);
-            let now = Step {
+            let objects = batch.iter().map(|&place| &prepared.objects[turns[place].image]);
+            let pairs: Vec<(Sample, &Objects)> = samples.into_iter().zip(objects).collect();
+            let (share, is_last) = shares.next().unwrap_or((1.0, true));
+            let iteration = self.state.iteration(prepared);
+            let rate = prepared.schedule.rate(iteration);
+            let part = Part {
                 seed: params.seed,
                 iteration,
+                number: step.0,
+                share,
                 learning_rate: rate,
-                clip_norm: params.clip_norm,
                 device: prepared.device,
             };
-            let pairs: Vec<_> = samples
-                .into_iter()
-                .zip(batch.iter().map(|&at| &prepared.objects[at]))
-                .collect();
-            let parts = step(network, optimizer, &pairs, now)?;
-            sums.iter_mut().zip(parts).for_each(|(sum, part)| *sum += part);
-            iteration += 1;
-            done += batch.len() as u64;
-            pace.0 += batch.len() as u64;
-            pace.1 += since.elapsed().as_secs_f64();
-            since = Instant::now();
-            reporter.progress(progress(prepared, epoch, done, parts.iter().sum(), *pace));
+            let parts = add_gradients(&self.state.network, &pairs, part)?;
+            step.0 += 1;
+            step.1.iter_mut().zip(parts).for_each(|(sum, part)| *sum += part);
+            self.pace.0 += batch.len() as u64;
+            if is_last {
+                move_weights(&mut self.state.optimizer, params.clip_norm, rate)?;
+                let (_, parts) = std::mem::replace(&mut step, (0, [0.0; 4]));
+                self.state.stepped(prepared, rate, parts)?;
+                self.pace.1 += since.elapsed().as_secs_f64();
+                self.reporter
+                    .progress(self.progress(turns.len() as u64, parts.iter().sum()));
+                if self.saving.is_due() {
+                    self.save()?;
+                }
+                since = Instant::now();
+            }
             Ok(())
-        })?;
-        let [classifier, box_reg, objectness, rpn_box_reg] = sums.map(|sum| sum / (iteration - first).max(1) as f64);
-        Ok(Row {
-            epoch: epoch + 1,
-            iteration,
-            learning_rate: rate,
-            loss: classifier + box_reg + objectness + rpn_box_reg,
-            loss_classifier: classifier,
-            loss_box_reg: box_reg,
-            loss_objectness: objectness,
-            loss_rpn_box_reg: rpn_box_reg,
-            ap50: None,
-            ap: None,
         })
     }
 
@@ -184,7 +171,7 @@ impl<'a> Session<'a> {
         let Some(validation) = &self.prepared.validation else {
             return Ok(Figures::default());
         };
-        let model = self.model(self.network.weights()?);
+        let model = self.model(self.state.weights()?);
         let figures = measure(&model, validation, self.prepared.device, self.threads);
         tch::set_num_threads(self.threads as i32);
         figures
@@ -204,12 +191,34 @@ impl<'a> Session<'a> {
     }
 
     /// The model to keep, and how it came about.
-    pub(super) fn end(self) -> Result<(Model, History), StageError> {
-        let weights = match self.best.clone() {
+    pub(super) fn end(self) -> Result<(Model, History, Curve), StageError> {
+        let weights = match self.state.best.clone() {
             Some(best) => best,
-            None => self.network.weights()?,
+            None => self.state.weights()?,
         };
-        Ok((self.model(weights), self.history))
+        Ok((self.model(weights), self.state.history, self.state.curve))
+    }
+
+    /// How far it is, after a step of an epoch of so many images.
+    fn progress(&self, images: u64, loss: f64) -> Progress {
+        let (prepared, state) = (self.prepared, &self.state);
+        let epoch = state.epochs_done();
+        let in_epoch = (state.within.steps * prepared.params.images_a_step() as u64).min(images);
+        let fields = [
+            ("epoch", (epoch + 1) as f64),
+            ("epochs", prepared.epochs() as f64),
+            ("loss", loss),
+            ("images_per_second", self.pace.0 as f64 / self.pace.1.max(1e-9)),
+        ];
+        Progress {
+            done: epoch * images + in_epoch,
+            total: Some(prepared.images_in_all()),
+            unit: "image".into(),
+            fields: fields
+                .into_iter()
+                .map(|(name, value)| (name.to_owned(), value))
+                .collect::<BTreeMap<_, _>>(),
+        }
     }
 }
 
@@ -242,31 +251,33 @@ fn initialise(network: &Network, prepared: &Prepared, reporter: &dyn Reporter) -
     Ok(())
 }
 
-/// The epoch's images in a random order, in batches; fewer when `iterations` ends the training in this epoch.
-fn batches(prepared: &Prepared, epoch: u64) -> Vec<Vec<usize>> {
+/// The images of an epoch in their order.
+fn turns(prepared: &Prepared, epoch: u64) -> Vec<Turn> {
+    let seed = prepared.params.seed;
+    if let Some(weights) = &prepared.balance {
+        return balanced(weights, &mut Stream::new(seed, "train/balance", &[epoch]));
+    }
     let mut order: Vec<usize> = (0..prepared.images.count()).collect();
-    Stream::new(prepared.params.seed, "train/shuffle", &[epoch]).shuffle(&mut order);
-    let left = prepared.schedule.total - epoch * prepared.steps();
-    let batches = order.chunks(prepared.params.batch_size).map(<[usize]>::to_vec);
-    batches.take(usize::try_from(left).unwrap_or(usize::MAX)).collect()
+    Stream::new(seed, "train/shuffle", &[epoch]).shuffle(&mut order);
+    order.into_iter().map(|image| Turn { image, before: 0 }).collect()
 }
 
-fn progress(prepared: &Prepared, epoch: u64, done: u64, loss: f64, (images, seconds): (u64, f64)) -> Progress {
-    let fields = [
-        ("epoch", (epoch + 1) as f64),
-        ("epochs", prepared.epochs() as f64),
-        ("loss", loss),
-        ("images_per_second", images as f64 / seconds.max(1e-9)),
-    ];
-    Progress {
-        done,
-        total: Some(prepared.images_in_all()),
-        unit: "image".into(),
-        fields: fields
-            .into_iter()
-            .map(|(name, value)| (name.to_owned(), value))
-            .collect::<BTreeMap<_, _>>(),
+/// The batches of an epoch from a step on, as places in its order; fewer when `iterations` ends the training in this epoch. With each
+/// its share of its step's images, and whether it is the step's last.
+fn batches(prepared: &Prepared, images: usize, epoch: u64, done: u64) -> (Vec<Vec<usize>>, Vec<(f64, bool)>) {
+    let left = prepared.schedule.total - epoch * prepared.steps();
+    let left = usize::try_from(left).unwrap_or(usize::MAX);
+    let places: Vec<usize> = (0..images).collect();
+    let steps = places.chunks(prepared.params.images_a_step());
+    let (mut batches, mut shares) = (Vec::new(), Vec::new());
+    for step in steps.take(left).skip(usize::try_from(done).unwrap_or(usize::MAX)) {
+        for batch in step.chunks(prepared.params.batch_size) {
+            batches.push(batch.to_vec());
+            shares.push((batch.len() as f64 / step.len() as f64, false));
+        }
+        shares.last_mut().expect("a chunk is not empty").1 = true;
     }
+    (batches, shares)
 }
 
 fn line(row: &Row) -> String {

@@ -13,6 +13,7 @@ use crate::model::Model;
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Figures {
     pub(super) ap50: Option<f64>,
+    pub(super) ap75: Option<f64>,
     pub(super) ap: Option<f64>,
 }
 
@@ -44,6 +45,7 @@ pub(super) fn measure(
     let figure = |name: &str| report.figures.get(name).copied().flatten();
     Ok(Figures {
         ap50: figure("ap50"),
+        ap75: figure("ap75"),
         ap: figure("ap"),
     })
 }

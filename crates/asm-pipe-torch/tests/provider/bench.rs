@@ -147,13 +147,22 @@ impl Bench {
 
 /// Starts the program on a job; its stdout is a pipe.
 pub(crate) fn start(folder: &Path) -> Child {
+    command(folder).spawn().unwrap()
+}
+
+/// The same, with a checkpoint after every step of a training.
+pub(crate) fn start_saving(folder: &Path) -> Child {
+    command(folder).env("ASM_PIPE_CHECKPOINT_SECONDS", "0").spawn().unwrap()
+}
+
+fn command(folder: &Path) -> Command {
     let mut command = Command::new(PROGRAM);
     command
         .arg("exec-job")
         .arg(folder)
         .stdout(Stdio::piped())
         .stderr(Stdio::null());
-    command.spawn().unwrap()
+    command
 }
 
 /// The messages of a program, one a line; anything else on stdout fails the test.

@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 use asm_pipe::artifact::read_detections;
 use asm_pipe::detection::Dataset;
 use asm_pipe::stage::protocol::{Description, Message};
-use bench::{Bench, PROGRAM, exec, messages, start};
+use bench::{Bench, PROGRAM, exec, messages, start, start_saving};
 use serde_json::json;
 
 #[test]
@@ -39,7 +39,15 @@ fn a_model_is_trained_goes_on_from_another_and_detects() {
     });
     assert_eq!((last.unwrap().done, last.unwrap().total), (60, Some(60)));
     let files: Vec<String> = bench.bytes("first").into_keys().collect();
-    assert_eq!(files, ["history.csv", "model.json", "model.safetensors"]);
+    assert_eq!(
+        files,
+        [
+            "events.out.tfevents.0.asm-pipe",
+            "history.csv",
+            "model.json",
+            "model.safetensors"
+        ]
+    );
     let history = String::from_utf8(bench.bytes("first")["history.csv"].clone()).unwrap();
     let losses: Vec<f64> = history
         .lines()
@@ -150,6 +158,45 @@ fn a_training_that_was_killed_goes_on_to_the_same_bytes() {
     assert_eq!(fs_err::read_dir(bench.path("keep-cut")).unwrap().count(), 0);
 }
 
+/// Cuts a training off again and again, wherever it is when so many images are done, with a checkpoint after every step.
+#[test]
+fn a_training_cut_in_the_midst_of_epochs_ends_with_the_same_bytes() {
+    let bench = Bench::new();
+    bench.dataset("train", 9);
+    bench.dataset("validation", 2);
+    let inputs = [("dataset", "train"), ("validation", "validation")];
+    let cases = [
+        ("sgd", json!({"momentum": 0.9, "nesterov": true, "epochs": 3})),
+        (
+            "adamw",
+            json!({
+                "optimizer": "adamw", "learning_rate": 0.001, "schedule": "one-cycle", "average": {"decay": 0.9}, "accumulate": 2,
+                "balance": "inverse-frequency", "crop": {}, "scale_jitter": {}, "epochs": 4
+            }),
+        ),
+    ];
+    for (name, params) in cases {
+        let whole = format!("whole-{name}");
+        exec(&bench.train(&whole, &inputs, &params)).1.unwrap();
+        let job = bench.train(name, &inputs, &params);
+        let mut within = 0;
+        for images in [3, 11, 17, 22] {
+            let mut child = start_saving(&job);
+            for message in messages(&mut child) {
+                within += usize::from(matches!(&message, Message::Log { line } if line.contains("steps of the next")));
+                if matches!(&message, Message::Progress(progress) if progress.done >= images) {
+                    break;
+                }
+            }
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+        assert!(within > 0, "{name} never went on within an epoch");
+        exec(&job).1.unwrap();
+        assert!(bench.bytes(name) == bench.bytes(&whole), "{name}");
+    }
+}
+
 fn is_log(message: &Message, start: &str) -> bool {
     matches!(message, Message::Log { line } if line.starts_with(start))
 }
@@ -215,6 +262,12 @@ fn inputs_that_make_no_sense_are_told() {
         (vec![("dataset", "train")], json!({"weights": text}), "text.pth"),
         (vec![("dataset", "train")], json!({"device": "cuda:7"}), "cuda:7"),
         (vec![("dataset", "train")], json!({"momentum": 2.0}), "`momentum`"),
+        (vec![("dataset", "train")], json!({"schedule": "step"}), "step_epochs"),
+        (
+            vec![("dataset", "train")],
+            json!({"scale_jitter": {"least": 2.0, "most": 1.0}}),
+            "`scale_jitter`",
+        ),
         (vec![("dataset", "train")], json!({"epoch": 2}), "epoch"),
         (
             vec![("dataset", "train")],
