@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{BarSegment, ChartError, LineChart, Picture, Point, Series, StackedBars};
 use crate::report::RoundRow;
-use crate::report::summary::{deviation, mean};
+use crate::statistics::{deviation, mean};
 
 /// A chart with the name of its file.
 #[derive(Clone, Debug)]
