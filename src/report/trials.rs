@@ -14,6 +14,8 @@ use crate::table::{Table, TableError};
 pub struct Trial {
     /// The strategy: the pipeline's name with what a matrix varies, without the dataset if that is what varies.
     pub strategy: String,
+    /// The strategy as it stands in the table.
+    pub pipeline: String,
     /// The pipeline's name without what a matrix varies.
     pub family: String,
     /// The dataset, where several are compared; else empty.
@@ -56,10 +58,11 @@ impl Trial {
         for row in 0..table.height() {
             let place = trials
                 .iter()
-                .position(|trial| trial.strategy == strategies[row] && trial.seed == seeds[row]);
+                .position(|trial| trial.pipeline == strategies[row] && trial.seed == seeds[row]);
             let place = place.unwrap_or_else(|| {
                 trials.push(Self {
                     strategy: strategies[row].to_owned(),
+                    pipeline: strategies[row].to_owned(),
                     family: family(strategies[row], &varied[row]).to_owned(),
                     varied: varied[row].clone(),
                     seed: seeds[row],
@@ -82,6 +85,9 @@ impl Trial {
 
     fn add_up(&mut self) {
         self.rounds.sort_by_key(|turn| turn.round);
+        for turn in &mut self.rounds {
+            turn.judge_pseudo_labels();
+        }
         for axis in Axis::ALL {
             let (column, worth) = axis.column();
             let mut sum = 0.0;
@@ -117,6 +123,27 @@ impl Trial {
             Some("full" | "supervised") => Role::Full,
             Some("random") => Role::Random,
             _ => Role::Strategy,
+        }
+    }
+}
+
+impl Turn {
+    /// Precision and recall of the model's boxes, unless the table has them.
+    fn judge_pseudo_labels(&mut self) {
+        let get = |name: &str| self.figures.get(name).copied();
+        let accepted = get("model_boxes_accepted");
+        let shown = accepted
+            .zip(get("model_boxes_rejected"))
+            .map(|(accepted, rejected)| accepted + rejected);
+        let precision = accepted
+            .zip(shown)
+            .filter(|(_, shown)| *shown > 0.0)
+            .map(|(accepted, shown)| accepted / shown);
+        let recall = get("sl_ratio");
+        for (name, value) in [("pseudo_precision", precision), ("pseudo_recall", recall)] {
+            if let Some(value) = value {
+                self.figures.entry(name.to_owned()).or_insert(value);
+            }
         }
     }
 }

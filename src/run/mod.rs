@@ -35,6 +35,7 @@ pub mod repair;
 mod resolve;
 pub mod resources;
 pub mod scheduler;
+mod spans;
 pub mod status;
 mod summary;
 pub mod task;
@@ -52,6 +53,7 @@ pub use interrupt::Interrupt;
 pub use journal::RunHead;
 pub use member::Member;
 pub use progress_file::Reached;
+pub use spans::{Span, spans};
 pub use summary::{NodeSummary, RunError, RunOptions, Summary};
 pub use task::End;
 

@@ -13,7 +13,7 @@ pub fn checkpoints((low, high): (f64, f64)) -> Vec<f64> {
 }
 
 /// What one strategy's values are: by checkpoint, then by seed.
-pub type Values = Vec<Vec<f64>>;
+pub(crate) type Values = Vec<Vec<f64>>;
 
 /// At `[winner][loser]`, the share of checkpoints at which the one is above the other by a paired t test over seeds.
 ///
