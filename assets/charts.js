@@ -77,6 +77,8 @@ function drawCurves(host, {series, levels, xLabel, yLabel, whole}) {
   const reach = Math.max(high - low, Math.abs(high) * 0.1, 1e-9);
   for (const p of points) { low = Math.min(low, Math.max(p.low ?? p.y, low - reach * 0.25)); high = Math.max(high, Math.min(p.high ?? p.y, high + reach * 0.25)); }
   if (Math.min(...middle) >= 0) low = Math.max(low, 0);
+  // A share has no more than all of it.
+  if (Math.max(...middle) <= 1 && low >= 0) high = Math.min(high, 1);
   if (low >= 0 && low < 0.35 * high) low = 0;
   if (high - low < 1e-9) { high += Math.max(Math.abs(high) * 0.1, 0.05); }
   high += (high - low) * 0.04;
@@ -165,7 +167,8 @@ function curveFigure(data, group, hidden, redrawAll) {
   const state = {x: group.axis, y: group.measures[0].key};
   const host = element("div", {className: "chart"}), legend = element("div", {className: "legend"});
   const tools = element("div", {className: "choice"});
-  const node = element("figure", {}, element("h3", {}, group.title), element("figcaption", {}, group.about), tools, host, legend);
+  const saving = element("span", {className: "saving"});
+  const node = element("figure", {}, element("div", {className: "top"}, element("h3", {}, group.title), saving), element("figcaption", {}, group.about), tools, host, legend);
   node.dataset.chart = group.id;
   const label = (list, key) => list.find((entry) => entry.key === key).label;
   let svg = null;
@@ -195,7 +198,7 @@ function curveFigure(data, group, hidden, redrawAll) {
   if (group.measures.length > 1) tools.append(choice("Up", group.measures, state.y, (key) => { state.y = key; draw(); }));
   if (data.axes.length > 1) tools.append(choice("Across", data.axes, state.x, (key) => { state.x = key; draw(); }));
   const name = () => `${group.id}-${state.y.replace(/\W+/g, "-")}-by-${state.x}`;
-  const button = (text, act) => { const made = element("button", {type: "button"}, text); made.addEventListener("click", act); tools.append(made); };
+  const button = (text, act) => { const made = element("button", {type: "button"}, text); made.addEventListener("click", act); saving.append(made, " "); };
   button("SVG", () => save(name() + ".svg", "image/svg+xml", standalone(svg)));
   button("PNG", () => savePng(name() + ".png", standalone(svg)));
   button("CSV", () => {

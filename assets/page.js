@@ -82,18 +82,17 @@
 
   gallery(data.gallery, document.getElementById("shots"), document.getElementById("gallery-choice"));
 
-  // The graph: what the newest run made and what was there before.
-  let made = 0, cached = 0;
+  // The graphs: what the newest run made and what was there before.
   for (const box of document.querySelectorAll(".graph [data-stage]")) {
-    const state = data.boxes[box.dataset.stage];
+    const state = data.boxes.states[box.closest(".graph").dataset.family + "/" + box.dataset.stage];
     if (!state) continue;
-    made += state.made; cached += state.cached;
     box.classList.add(state.made && state.cached ? "part" : state.made ? "made" : state.cached ? "cached" : "none");
     const parts = [[state.made, "made by the newest run"], [state.cached, "from before"], [state.not_made, "not made"]];
     const text = parts.filter(([count]) => count).map(([count, what]) => `${count} ${what}`).join(", ");
     box.querySelector("title").textContent += `: ${text}, ${state.seconds.toFixed(1)} s in all`;
   }
-  if (made + cached) document.getElementById("graph-about").textContent = `Green: ${made} stages that the newest run which made any made. Grey: ${cached} that were in the store before.`;
+  const {made, cached} = data.boxes, about = document.getElementById("graph-about");
+  if (about) about.textContent = `Green: ${made} stages, made by the newest run that made any. Grey: ${cached} that it found in the store. Point at a box for more.`;
 
   timeline(data.spans, document.getElementById("timeline"));
 })();

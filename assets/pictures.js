@@ -6,7 +6,7 @@ function gallery(content, host, tools) {
   if (!host || !content.shots.length) return;
   const off = new Set(), unique = (values) => [...new Set(values)];
   const strategies = unique(content.shots.map((shot) => shot.strategy));
-  const state = {strategy: strategies[0], round: null};
+  const state = {strategy: strategies[0], round: undefined};
   const text = (round) => round === null ? "test images" : `round ${round}`;
   function show() {
     const own = content.shots.filter((shot) => shot.strategy === state.strategy);

@@ -17,7 +17,7 @@ mod wiring;
 
 pub use crate::spec::Limits;
 pub use comparison::{ComparisonError, add_comparison};
-pub use draw::{Format, draw, folded_boxes};
+pub use draw::{Format, draw};
 pub use expand::{check, plan};
 pub use node::{Kin, Node, NodeId, NodeInput, Plan};
 pub use schema::schema;

@@ -90,6 +90,17 @@ pub struct Span {
     pub seconds: f64,
 }
 
+/// The boxes of the pictures of stages.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Boxes {
+    /// Stages that the newest run made.
+    pub made: usize,
+    /// Stages that were there before.
+    pub cached: usize,
+    /// By `family/stage`.
+    pub states: BTreeMap<String, BoxState>,
+}
+
 /// A box of the picture of stages: how many of its stages the newest run made and how many were there before.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct BoxState {

@@ -1,12 +1,10 @@
 //! The page: everything of a comparison in one HTML file that needs nothing else.
 
-use std::collections::BTreeMap;
-
 use askama::Template;
 use serde::Serialize;
 
 use super::comparison::{Comparison, HeatMap};
-use super::evidence::{BoxState, CLASS_AP, CLASS_SHARE, Gallery, Span};
+use super::evidence::{Boxes, CLASS_AP, CLASS_SHARE, Gallery, Span};
 pub use super::grid::Grid;
 use super::ranks_picture;
 use super::series::ChartData;
@@ -40,8 +38,8 @@ pub struct Page {
     pub chosen: Grid,
     /// The table of rounds.
     pub rounds: Grid,
-    /// The graph of stages as SVG.
-    pub graph: String,
+    /// The graphs of stages as SVG, by family of pipelines.
+    pub graphs: Vec<(String, String)>,
     /// Resolved params as YAML, by pipeline.
     pub params: Vec<(String, String)>,
     /// Facts about the run: version, digests.
@@ -78,8 +76,8 @@ pub struct Behind {
     pub chosen: Grid,
     /// Pictures with boxes.
     pub gallery: Gallery,
-    /// The state of each box of the graph, by its name.
-    pub boxes: BTreeMap<String, BoxState>,
+    /// The state of each box of the graphs.
+    pub boxes: Boxes,
     /// When stages were made.
     pub spans: Vec<Span>,
 }
@@ -88,7 +86,7 @@ pub struct Behind {
 struct Data<'a> {
     charts: ChartData,
     gallery: &'a Gallery,
-    boxes: &'a BTreeMap<String, BoxState>,
+    boxes: &'a Boxes,
     spans: &'a [Span],
 }
 
@@ -117,6 +115,12 @@ impl Page {
             chosen: behind.chosen,
             ..Self::default()
         }
+    }
+
+    /// A text as parts, every other one of which is a name between backticks.
+    fn parts(&self, text: &str) -> Vec<(bool, String)> {
+        let parts = text.split('`').enumerate();
+        parts.map(|(at, part)| (at % 2 == 1, part.to_owned())).collect()
     }
 
     /// The page's style.

@@ -56,9 +56,9 @@ impl Trial {
             .collect();
         let mut trials: Vec<Self> = Vec::new();
         for row in 0..table.height() {
-            let place = trials
-                .iter()
-                .position(|trial| trial.pipeline == strategies[row] && trial.seed == seeds[row]);
+            let place = trials.iter().position(|trial| {
+                trial.pipeline == strategies[row] && trial.seed == seeds[row] && trial.varied == varied[row]
+            });
             let place = place.unwrap_or_else(|| {
                 trials.push(Self {
                     strategy: strategies[row].to_owned(),
@@ -98,6 +98,22 @@ impl Trial {
                 }
             }
         }
+    }
+
+    /// A trial of figures by round, whose costs are then added up.
+    #[must_use]
+    pub fn of_figures(strategy: &str, pipeline: &str, seed: i64, rounds: BTreeMap<u32, BTreeMap<String, f64>>) -> Self {
+        let rounds = rounds.into_iter().map(|(round, figures)| Turn { round, figures });
+        let mut trial = Self {
+            strategy: strategy.to_owned(),
+            pipeline: pipeline.to_owned(),
+            family: strategy.to_owned(),
+            seed,
+            rounds: rounds.collect(),
+            ..Self::default()
+        };
+        trial.add_up();
+        trial
     }
 
     /// A measure over cost.

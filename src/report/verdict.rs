@@ -1,6 +1,6 @@
 //! What a comparison shows, in plain sentences; never more than the tests allow.
 
-use super::comparison::{AxisComparison, Comparison, SHARES, Standing, ranked};
+use super::comparison::{AxisComparison, Comparison, Duel, SHARES, Standing, ranked};
 use super::trials::Role;
 use crate::statistics::{Mean, least_wilcoxon, paired_t};
 
@@ -51,6 +51,10 @@ fn findings(main: &AxisComparison) -> Vec<String> {
             findings.push(leader(main, first, range));
             if main.seeds() > 1 {
                 findings.push(differences(main, first));
+                // What comes first is what may be claimed.
+                if !main.duels.iter().any(is_claimed) {
+                    findings.swap(0, 1);
+                }
             }
         }
         ([only], _) => {
@@ -83,15 +87,15 @@ fn leader(main: &AxisComparison, first: &Standing, (low, high): (f64, f64)) -> S
         1 => "one seed".to_owned(),
         seeds => format!("{seeds} seeds"),
     };
+    let chance = if main.seeds() < 2 { ", which may be chance" } else { "" };
     format!(
-        "`{}` has the highest mean AP50 from {from} to {to} {of}: {area}, {seeds}.",
+        "`{}` has the highest mean AP50 from {from} to {to} {of}: {area}, {seeds}{chance}.",
         first.strategy
     )
 }
 
 fn differences(main: &AxisComparison, first: &Standing) -> String {
-    let is_claimed = |duel: &&super::comparison::Duel| duel.t.is_some_and(|p| p[1] < LEVEL);
-    let claimed: Vec<_> = main.duels.iter().filter(is_claimed).collect();
+    let claimed: Vec<&Duel> = main.duels.iter().filter(|duel| is_claimed(duel)).collect();
     let pairs = main.duels.len();
     let how = match pairs {
         1 => "paired t test over seeds, p < 0.05".to_owned(),
@@ -130,6 +134,11 @@ fn differences(main: &AxisComparison, first: &Standing) -> String {
         text += &format!(" Of the other pairs, {others} differ by more than seeds explain.");
     }
     text
+}
+
+/// Whether the difference of two strategies holds against Holm's correction.
+fn is_claimed(duel: &Duel) -> bool {
+    duel.t.is_some_and(|p| p[1] < LEVEL)
 }
 
 /// Which strategies reach the shares, and at what cost.
@@ -300,7 +309,7 @@ mod tests {
         let found = verdict(&[trial("a", 0, 1.0, &[0.1, 0.9]), trial("b", 0, 1.0, &[0.1, 0.2])]);
         assert_eq!(
             found.findings[0],
-            "`a` has the highest mean AP50 from 1.00 to 2.00 hours of annotation: 0.500, one seed."
+            "`a` has the highest mean AP50 from 1.00 to 2.00 hours of annotation: 0.500, one seed, which may be chance."
         );
         assert!(!found.findings.iter().any(|text| text.contains("ahead")), "{found:?}");
         assert!(found.cautions[0].starts_with("One seed: no interval and no test."));
@@ -315,7 +324,7 @@ mod tests {
         }
         let found = verdict(&trials);
         assert_eq!(
-            found.findings[1],
+            found.findings[0],
             "The difference is no larger than seeds explain (paired t test over seeds, p < 0.05): it may be chance."
         );
         assert!(found.cautions[0].contains("cannot give a p below 0.25"), "{found:?}");

@@ -1,4 +1,4 @@
-//! What a run writes about itself: `runs/<id>/run.json` when it begins, then `journal.jsonl`, an event a line.
+//! What a run writes about itself: `runs/<id>/run.json` and `plan.json` when it begins, then `journal.jsonl`, an event a line.
 //!
 //! Each line is written out at once, so that a run that is killed leaves all that it had told. Progress and log lines are
 //! not in the journal: the one is out of date at once and has a file of its own ([`super::progress_file`]), the other is in the
@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::process_mark::ProcessMark;
 use super::progress_file::ProgressFile;
-use super::{Event, Moment};
+use super::{Event, Moment, saved_plan};
 use crate::plan::Plan;
 use crate::store::Digest;
 
@@ -83,6 +83,7 @@ impl Journal {
             version: env!("CARGO_PKG_VERSION").to_owned(),
         };
         // The events first: a folder with a head is a run, and then has them.
+        saved_plan::write(&folder, plan)?;
         let events = File::create(folder.join(EVENTS))?;
         // Tells other machines and containers, which cannot see the process, that the run lives. Where files cannot be
         // locked the process mark must do.

@@ -11,11 +11,12 @@ use super::pictures;
 use super::trace::Trace;
 use crate::detection::Dataset;
 use crate::learning::Scores;
-use crate::plan::{Node, NodeId, folded_boxes};
-use crate::report::evidence::{BoxState, CLASS_AP, CLASS_SHARE, Span};
+use crate::plan::{Format, Node, NodeId, Plan, draw};
+use crate::report::evidence::{Boxes, CLASS_AP, CLASS_SHARE, Span};
 use crate::report::page::Behind;
 use crate::report::{Grid, Trial};
 use crate::run::spans;
+use crate::store::Record;
 
 /// The table of chosen images lists so many in a cell, and is of the first seed only where it would list more than so many in all.
 const MOST_LISTED: usize = 200;
@@ -206,22 +207,49 @@ fn chosen(rows: &[(&Source<'_>, u32, Batch)]) -> Grid {
     }
 }
 
-/// The boxes of the graph, and the newest run that made any of these stages.
-fn boxes(trace: &Trace<'_>, places: &BTreeSet<usize>) -> (BTreeMap<String, BoxState>, Option<String>) {
+/// The boxes of the graphs, and the newest run that made any of these stages.
+fn boxes(trace: &Trace<'_>, places: &BTreeSet<usize>) -> (Boxes, Option<String>) {
     let records = || places.iter().filter_map(|place| trace.records[*place]);
     let newest = records().map(|record| record.run.clone()).max();
-    let names = folded_boxes(trace.plan);
-    let mut boxes: BTreeMap<String, BoxState> = BTreeMap::new();
+    let is_new = |record: &Record| Some(&record.run) == newest.as_ref();
+    let mut boxes = Boxes {
+        made: records().filter(|record| is_new(record)).count(),
+        cached: records().filter(|record| !is_new(record)).count(),
+        states: BTreeMap::new(),
+    };
     for place in places {
-        let state = boxes.entry(names[*place].clone()).or_default();
-        match trace.records[*place] {
-            Some(record) if Some(&record.run) == newest.as_ref() => state.made += 1,
-            Some(_) => state.cached += 1,
-            None => state.not_made += 1,
+        for name in box_names(trace.plan, &trace.plan.nodes[*place]) {
+            let state = boxes.states.entry(name).or_default();
+            match trace.records[*place] {
+                Some(record) if is_new(record) => state.made += 1,
+                Some(_) => state.cached += 1,
+                None => state.not_made += 1,
+            }
+            state.seconds += trace.records[*place].map_or(0.0, |record| record.seconds);
         }
-        state.seconds += trace.records[*place].map_or(0.0, |record| record.seconds);
     }
     (boxes, newest)
+}
+
+/// `family/stage` for each family that a node is of: the boxes that it is in the graphs.
+pub(in crate::cli) fn box_names(plan: &Plan, node: &Node) -> BTreeSet<String> {
+    let families = node.pipelines.iter().map(|pipeline| plan.family(pipeline));
+    families.map(|family| format!("{family}/{}", node.stage)).collect()
+}
+
+/// A folded picture of each family of pipelines that has stages among these; of so many at most.
+pub(in crate::cli) fn graphs(plan: &Plan, most: usize, wants: impl Fn(&str) -> bool) -> Vec<(String, String)> {
+    let families = plan
+        .families()
+        .into_iter()
+        .filter(|(_, pipelines)| pipelines.iter().any(|pipeline| wants(pipeline)));
+    let graph = |(family, pipelines): (&str, Vec<String>)| {
+        (
+            family.to_owned(),
+            draw(&plan.of_pipelines(&pipelines), Format::Svg, true),
+        )
+    };
+    families.take(most).map(graph).collect()
 }
 
 /// The spans of all runs that made a stage, the newest run's first. What is not known of a run is left out.

@@ -31,7 +31,7 @@ pub(in crate::cli) struct Manifest {
     /// The pipelines, with profiles and changes applied.
     pub(in crate::cli) pipelines: Vec<Text>,
     /// Digests of the datasets, by stage.
-    datasets: BTreeMap<String, Digest>,
+    pub(in crate::cli) datasets: BTreeMap<String, Digest>,
     /// Every stage that was made, by name.
     pub(in crate::cli) stages: BTreeMap<String, Made>,
 }

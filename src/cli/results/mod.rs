@@ -18,12 +18,13 @@ use super::failure::Failure;
 use super::load::Loaded;
 use super::workspace::Workspace;
 use crate::artifact::write_json;
-use crate::plan::{Format, Node, Plan, draw};
+use crate::plan::{Node, Plan};
 use crate::report::page::Page;
 use crate::report::{Grid, RoundRow, SummaryRow, Trial, strategies, summarise};
 use crate::run::{Forecast, Summary, forecast};
 use crate::store::{Digest, Output, Record, Store};
 use crate::table::{Table, TableError, write_atomically};
+pub(super) use behind::{box_names, graphs};
 pub(super) use manifest::{MANIFEST, Made, Manifest};
 pub(super) use pictures::{of_stage, with_pictures};
 pub(super) use trace::Trace;
@@ -46,6 +47,8 @@ const STAMP: &str = ".written.json";
 /// With more pipelines than this, only their comparison has a page; theirs are tables in a folder beside it.
 const MOST_PAGES: usize = 12;
 const MEMBERS: &str = "members";
+/// How many families of pipelines have their stages drawn.
+const MOST_GRAPHS: usize = 16;
 const TERMINAL_HEADS: [&str; 11] = [
     "strategy",
     "seed",
@@ -172,7 +175,8 @@ fn write_members(folder: &Path, members: &[(&str, Vec<RoundRow>)]) -> Result<(),
     Ok(())
 }
 
-fn terminal_summary(rows: &[RoundRow]) -> String {
+/// The table of strategies as the terminal shows it.
+pub(super) fn terminal_summary(rows: &[RoundRow]) -> String {
     Grid::of_summary(&summarise(rows)).columns(&TERMINAL_SUMMARY).text()
 }
 
@@ -339,7 +343,8 @@ impl<'a> Part<'a> {
         for (node, record) in &self.nodes {
             notes.extend(record.notes.iter().map(|note| format!("{}: {note}", node.name)));
         }
-        let sources = behind::Source::all(trace, |pipeline| self.only.is_none_or(|only| only == pipeline));
+        let wants = |pipeline: &str| self.only.is_none_or(|only| only == pipeline);
+        let sources = behind::Source::all(trace, wants);
         let behind = behind::behind(trace, &sources, &self.places, trials);
         let names: Vec<&str> = strategies(trials);
         let lead = format!("Active learning for object detection: {}.", names.join(", "));
@@ -349,7 +354,7 @@ impl<'a> Part<'a> {
             title: name.to_owned(),
             lead,
             notes,
-            graph: draw(&loaded.plan, Format::Svg, true),
+            graphs: behind::graphs(&loaded.plan, MOST_GRAPHS, wants),
             params: params
                 .filter(|(strategy, _, _)| own(strategy))
                 .map(|(_, title, yaml)| (title, yaml))

@@ -16,35 +16,39 @@ pub(in crate::cli) struct Trace<'a> {
 }
 
 impl<'a> Trace<'a> {
-    pub(super) fn node(&self, id: NodeId) -> &'a Node {
+    pub(in crate::cli) fn node(&self, id: NodeId) -> &'a Node {
         &self.plan.nodes[id.0]
     }
 
-    pub(super) fn record(&self, id: NodeId) -> Option<&'a Record> {
+    pub(in crate::cli) fn record(&self, id: NodeId) -> Option<&'a Record> {
         self.records[id.0]
     }
 
     /// What comes into a port, with the number of the round where it comes from every round; round 0 otherwise.
-    pub(super) fn inputs(&self, node: &'a Node, port: &str) -> impl Iterator<Item = (u32, &'a NodeInput)> + use<'a> {
+    pub(in crate::cli) fn inputs(
+        &self,
+        node: &'a Node,
+        port: &str,
+    ) -> impl Iterator<Item = (u32, &'a NodeInput)> + use<'a> {
         let inputs = node.inputs.get(port).into_iter().flatten();
         inputs.map(|input| (input.label.parse().unwrap_or(0), input))
     }
 
     /// The one node that a port reads.
-    pub(super) fn source(&self, node: &'a Node, port: &str) -> Option<&'a NodeInput> {
+    pub(in crate::cli) fn source(&self, node: &'a Node, port: &str) -> Option<&'a NodeInput> {
         node.inputs.get(port)?.first()
     }
 
     /// Where an output can be read; none if it is not made or not good any more.
-    pub(super) fn view(&self, id: NodeId, output: &str) -> Option<PathBuf> {
+    pub(in crate::cli) fn view(&self, id: NodeId, output: &str) -> Option<PathBuf> {
         self.store.view(self.record(id)?.outputs.get(output)?).ok()
     }
 
-    pub(super) fn dataset(&self, id: NodeId, output: &str) -> Option<Dataset> {
+    pub(in crate::cli) fn dataset(&self, id: NodeId, output: &str) -> Option<Dataset> {
         read_dataset(&self.view(id, output)?).ok()
     }
 
-    pub(super) fn json<T: serde::de::DeserializeOwned>(&self, id: NodeId, output: &str) -> Option<T> {
+    pub(in crate::cli) fn json<T: serde::de::DeserializeOwned>(&self, id: NodeId, output: &str) -> Option<T> {
         read_json(&self.view(id, output)?).ok()
     }
 }

@@ -43,11 +43,5 @@ pub fn draw(plan: &Plan, format: Format, folded: bool) -> String {
     }
 }
 
-/// The name of the box that each node is in a folded picture; in SVG it is the attribute `data-stage`.
-#[must_use]
-pub fn folded_boxes(plan: &Plan) -> Vec<String> {
-    picture::boxes(plan)
-}
-
 #[cfg(test)]
 mod tests;

@@ -250,15 +250,6 @@ fn pipeline_of(node: &Node) -> &str {
     node.name.split_once('/').map_or("", |(pipeline, _)| pipeline)
 }
 
-/// The names of the boxes that the nodes of a plan are in a folded picture.
-pub(super) fn boxes(plan: &Plan) -> Vec<String> {
-    let families = families(plan);
-    plan.nodes
-        .iter()
-        .map(|node| named(family(plan, &families, node), node))
-        .collect()
-}
-
 fn named(family: &str, node: &Node) -> String {
     match family {
         "" => node.stage.clone(),
