@@ -29,6 +29,9 @@ pub mod detection;
 /// Pools, SA annotations, cost, strategies: functions on data.
 pub mod learning;
 
+/// Means with intervals, areas under curves, paired tests, ranks: functions on numbers.
+pub mod statistics;
+
 /// What lies on disk between stages: datasets, detections, pools.
 pub mod artifact;
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Modules with the modules that they may use. `random` may be used by all.
-const MAY_USE: [(&str, &[&str]); 14] = [
+const MAY_USE: [(&str, &[&str]); 15] = [
     ("random", &[]),
     ("spec", &[]),
     ("stage", &[]),
@@ -14,8 +14,9 @@ const MAY_USE: [(&str, &[&str]); 14] = [
     ("table", &[]),
     ("detection", &[]),
     ("learning", &["detection"]),
+    ("statistics", &[]),
     ("artifact", &["stage", "table", "detection", "learning"]),
-    ("report", &["table", "run"]),
+    ("report", &["table", "run", "statistics"]),
     (
         "stages",
         &["stage", "artifact", "table", "detection", "learning", "report"],
@@ -40,7 +41,7 @@ const MAY_USE: [(&str, &[&str]); 14] = [
 ];
 
 /// Outside crates with the modules that may name them.
-const OWNERS: [(&str, &[&str]); 14] = [
+const OWNERS: [(&str, &[&str]); 15] = [
     ("clap", &["cli"]),
     ("clap_complete", &["cli"]),
     ("clap_mangen", &["cli"]),
@@ -55,6 +56,7 @@ const OWNERS: [(&str, &[&str]); 14] = [
     ("plotters", &["report"]),
     ("askama", &["report"]),
     ("roxmltree", &["detection"]),
+    ("statrs", &["statistics"]),
 ];
 
 #[test]

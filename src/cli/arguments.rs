@@ -41,6 +41,13 @@ pub(super) enum Command {
     Params(Params),
     /// Write tables, charts and the page again from what the store has.
     Report(Report),
+    /// Make a published result again and say whether every digest and metric agrees.
+    ///
+    /// `asm-pipe reproduce results/strategies` reads the `manifest.json` there: the pipelines as they were run, and what every stage
+    /// gave. All of it is run again in an empty store, which is removed afterwards. It ends with 1 when anything differs.
+    Reproduce(Reproduce),
+    /// Show runs in a browser, live and past: stages filling, curves growing, pictures, logs. Only on this machine, only to read.
+    Serve(Serve),
     /// Say of each stage whether the store has it, and if not, all that has changed since it last did.
     ///
     /// `asm-pipe explain pipelines/topk_v3.yaml -S merge.certain=0.7` tells what that would run again, and why. A
@@ -229,15 +236,58 @@ pub(super) struct Params {
 
 /// `asm-pipe report`.
 #[derive(Debug, Args)]
-#[command(after_help = examples::REPORT)]
+#[command(after_help = examples::REPORT, mut_arg("pipelines", |arg| arg.required_unless_present("compare").required(false)))]
 pub(super) struct Report {
     #[command(flatten)]
     pub(super) pipelines: PipelineArguments,
+    /// Compare folders of results instead of writing them again. Those on other datasets are compared each by itself, and then by
+    /// the strategies' ranks.
+    #[arg(long, value_name = "RESULTS_DIR", num_args = 2.., conflicts_with_all = ["pipelines", "set", "profile", "params"])]
+    pub(super) compare: Vec<PathBuf>,
     #[command(flatten)]
     pub(super) store: StoreArguments,
     /// Where tables, charts and the page are written.
     #[arg(long, value_name = "DIR", default_value = "results")]
     pub(super) results: PathBuf,
+    #[command(flatten)]
+    pub(super) output: OutputArguments,
+}
+
+/// `asm-pipe reproduce`.
+#[derive(Debug, Args)]
+#[command(after_help = examples::REPRODUCE)]
+pub(super) struct Reproduce {
+    /// A folder of results with its `manifest.json`.
+    #[arg(value_name = "RESULTS_DIR")]
+    pub(super) results: PathBuf,
+    /// The store to make it in; what that has already is not made again. By default an empty one, removed at the end.
+    #[arg(long, value_name = "DIR")]
+    pub(super) store: Option<PathBuf>,
+    /// How many stages may run at once, within the cores and the memory; 16 by default.
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(super) jobs: Option<u32>,
+    /// Processor cores that stages may use together; by default as many as the result was made with, for trainings depend on it.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(super) cpus: Option<u32>,
+    /// Memory that stages may use together, in MiB; what is free by default.
+    #[arg(long, value_name = "MIB")]
+    pub(super) memory: Option<u64>,
+    #[command(flatten)]
+    pub(super) output: OutputArguments,
+}
+
+/// `asm-pipe serve`.
+#[derive(Debug, Args)]
+#[command(after_help = examples::SERVE)]
+pub(super) struct Serve {
+    /// The port to listen on; 0 takes any that is free.
+    #[arg(long, value_name = "N", default_value_t = 8765)]
+    pub(super) port: u16,
+    /// The address to listen on. On any but a loopback address others can read what is shown.
+    #[arg(long, value_name = "IP", default_value = "127.0.0.1")]
+    pub(super) address: std::net::IpAddr,
+    #[command(flatten)]
+    pub(super) store: StoreArguments,
     #[command(flatten)]
     pub(super) output: OutputArguments,
 }
@@ -326,6 +376,8 @@ impl Command {
             Self::Plan(a) => a.output.format,
             Self::Params(a) => a.output.format,
             Self::Report(a) => a.output.format,
+            Self::Reproduce(a) => a.output.format,
+            Self::Serve(a) => a.output.format,
             Self::Explain(a) => a.output.format,
             Self::Runs(a) => a.output.format,
             Self::Status(a) => a.output.format,

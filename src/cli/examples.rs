@@ -31,7 +31,21 @@ Examples:
 pub(super) const REPORT: &str = "\
 Examples:
   asm-pipe report pipelines/topk_v3.yaml
-  asm-pipe report experiments/strategies.yaml --results ~/pages";
+  asm-pipe report experiments/strategies.yaml --results ~/pages
+  asm-pipe report --compare results/topk_v2 results/topk_v3      one page of both
+
+Beside `index.html` stand `report.md`, the charts as SVG and PNG, the tables as CSV and Parquet, and `manifest.json`.";
+
+pub(super) const REPRODUCE: &str = "\
+Examples:
+  asm-pipe reproduce results/topk_v3                       in an empty store
+  asm-pipe reproduce results/topk_v3 --store again         kept, and gone on with when it was stopped
+  asm-pipe reproduce results/topk_v3 --format json | jq .agrees";
+
+pub(super) const SERVE: &str = "\
+Examples:
+  asm-pipe serve                    then open the address that it prints
+  asm-pipe serve --port 0           on any port that is free";
 
 pub(super) const STATUS: &str = "\
 Examples:

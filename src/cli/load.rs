@@ -22,11 +22,13 @@ pub(super) struct Loaded {
     pub(super) texts: BTreeMap<PathBuf, Digest>,
     /// Whether something was said on the way that should be said each time.
     pub(super) warned: bool,
+    /// What they were loaded from.
+    pub(super) given: PipelineArguments,
 }
 
 impl Loaded {
-    /// Resolved params as YAML, by strategy: those of its first seed.
-    pub(super) fn params_by_strategy(&self) -> Vec<(String, String)> {
+    /// Resolved params as YAML, by strategy with a title: those of its first seed.
+    pub(super) fn params_by_strategy(&self) -> Vec<(String, String, String)> {
         let mut seeds: BTreeMap<&str, usize> = BTreeMap::new();
         for pipeline in &self.pipelines {
             *seeds.entry(&pipeline.strategy).or_default() += 1;
@@ -37,7 +39,7 @@ impl Loaded {
                 1 => pipeline.name.value.clone(),
                 many => format!("{}, the first of {many} seeds", pipeline.strategy),
             };
-            Some((name, crate::spec::emit(&pipeline.params)))
+            Some((pipeline.strategy.clone(), name, crate::spec::emit(&pipeline.params)))
         });
         of_strategy.collect()
     }
@@ -87,6 +89,7 @@ pub(super) fn load(arguments: &PipelineArguments, targets: &[String], registry: 
         plan: whole,
         texts,
         warned,
+        given: arguments.clone(),
     })
 }
 

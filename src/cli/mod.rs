@@ -4,6 +4,7 @@ mod arguments;
 mod cache;
 mod check_determinism;
 mod columns;
+mod compare;
 mod complete;
 mod completions;
 mod data;
@@ -23,11 +24,13 @@ mod params;
 mod plan;
 mod progress;
 mod report;
+mod reproduce;
 mod results;
 mod run;
 mod runs;
 mod schema;
 mod score;
+mod serve;
 mod settled;
 mod show;
 mod stages;
@@ -55,6 +58,8 @@ pub fn main() -> ExitCode {
         Command::Graph(arguments) => graph::graph(arguments),
         Command::Params(arguments) => params::params(arguments),
         Command::Report(arguments) => report::report(arguments),
+        Command::Reproduce(arguments) => reproduce::reproduce(arguments),
+        Command::Serve(arguments) => serve::serve(arguments),
         Command::Explain(arguments) => explain::explain(arguments),
         Command::Runs(arguments) => runs::runs(arguments),
         Command::Status(arguments) => status::status(arguments),

@@ -81,6 +81,34 @@ impl Plan {
                 node.needs().for_each(|need| wanted[need.0] = true);
             }
         }
+        Ok(self.part(&wanted, self.pipelines.clone()))
+    }
+
+    /// The part of the plan that these pipelines have, each stage with its name in the whole.
+    #[must_use]
+    pub fn of_pipelines(&self, pipelines: &[String]) -> Plan {
+        let wants = |node: &Node| !node.compares() && node.pipelines.iter().any(|own| pipelines.contains(own));
+        // What a node needs is of the same pipeline, so the part is whole.
+        let wanted: Vec<bool> = self.nodes.iter().map(wants).collect();
+        self.part(&wanted, pipelines.to_vec())
+    }
+
+    /// The families of pipelines in the order in which they first appear, with their pipelines.
+    #[must_use]
+    pub fn families(&self) -> Vec<(&str, Vec<String>)> {
+        let mut families: Vec<(&str, Vec<String>)> = Vec::new();
+        for pipeline in &self.pipelines {
+            let family = self.family(pipeline);
+            match families.iter_mut().find(|(name, _)| *name == family) {
+                Some((_, own)) => own.push(pipeline.clone()),
+                None => families.push((family, vec![pipeline.clone()])),
+            }
+        }
+        families
+    }
+
+    /// These nodes, and with each all that it needs.
+    fn part(&self, wanted: &[bool], pipelines: Vec<String>) -> Plan {
         let mut moved = vec![NodeId(0); self.nodes.len()];
         let mut nodes: Vec<Node> = Vec::new();
         for (index, node) in self.nodes.iter().enumerate().filter(|(index, _)| wanted[*index]) {
@@ -93,11 +121,11 @@ impl Plan {
             node.guard = node.guard.map(|guard| moved[guard.0]);
             nodes.push(node);
         }
-        Ok(Plan {
-            pipelines: self.pipelines.clone(),
+        Plan {
+            pipelines,
             kin: self.kin.clone(),
             nodes,
-        })
+        }
     }
 }
 

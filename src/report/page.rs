@@ -1,8 +1,14 @@
 //! The page: everything of a comparison in one HTML file that needs nothing else.
 
 use askama::Template;
+use serde::Serialize;
 
-use super::{RoundRow, SummaryRow};
+use super::comparison::{Comparison, HeatMap};
+use super::evidence::{Boxes, CLASS_AP, CLASS_SHARE, Gallery, Span};
+pub use super::grid::Grid;
+use super::ranks_picture;
+use super::series::ChartData;
+use super::{RoundRow, SummaryRow, Trial, Verdict};
 
 /// What the page shows. Text is escaped; the SVG is taken as it is.
 #[derive(Clone, Debug, Default, Template)]
@@ -12,54 +18,125 @@ pub struct Page {
     pub title: String,
     /// A sentence under it.
     pub lead: String,
+    /// What the data bear out.
+    pub verdict: Verdict,
+    /// The comparison by each unit of cost, on each dataset.
+    pub sections: Vec<Section>,
+    /// Mean ranks over datasets, with the diagram as SVG.
+    pub ranks: Option<(Grid, String)>,
+    /// Costs to reach a target over the values of a param.
+    pub heat_maps: Vec<(String, Grid)>,
     /// The table of strategies.
     pub summary: Grid,
     /// Things a reader must know: skipped images, single seeds.
     pub notes: Vec<String>,
-    /// The charts.
-    pub charts: Vec<Figure>,
+    /// AP50 by class after the last round.
+    pub class_ap: Grid,
+    /// Shares of classes in what the last round asked about.
+    pub class_share: Grid,
+    /// Which images each strategy chose.
+    pub chosen: Grid,
     /// The table of rounds.
     pub rounds: Grid,
-    /// The graph of stages as SVG.
-    pub graph: String,
+    /// The graphs of stages as SVG, by family of pipelines.
+    pub graphs: Vec<(String, String)>,
     /// Resolved params as YAML, by pipeline.
     pub params: Vec<(String, String)>,
     /// Facts about the run: version, digests.
     pub facts: Vec<(String, String)>,
-    /// How long each stage took when it was made.
-    pub times: Vec<Bar>,
+    /// Whether there are pictures.
+    pub has_gallery: bool,
+    /// What the script draws, as JSON that may stand inside a `script` element.
+    pub data: String,
 }
 
-/// A table of text.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Grid {
-    /// The head of each column.
-    pub heads: Vec<String>,
-    /// The cells, row by row.
-    pub rows: Vec<Vec<String>>,
-}
-
-/// A chart with its caption.
+/// A comparison by one unit of cost.
 #[derive(Clone, Debug, Default)]
-pub struct Figure {
-    /// A sentence.
-    pub caption: String,
-    /// The SVG element.
-    pub svg: String,
+pub struct Section {
+    /// The dataset; empty if there is only one.
+    pub setting: String,
+    /// The unit's key.
+    pub axis: &'static str,
+    /// What it is.
+    pub label: &'static str,
+    /// The range that is compared.
+    pub range: String,
+    /// The strategies.
+    pub standings: Grid,
+    /// Every two of them.
+    pub duels: Grid,
+    /// The penalty matrix.
+    pub penalties: Grid,
 }
 
-/// A stage's time.
+/// What lies behind the figures.
 #[derive(Clone, Debug, Default)]
-pub struct Bar {
-    /// The stage.
-    pub stage: String,
-    /// Seconds, as text.
-    pub seconds: String,
-    /// Share of the longest, 0 to 100.
-    pub percent: u32,
+pub struct Behind {
+    /// Which images each strategy chose.
+    pub chosen: Grid,
+    /// Pictures with boxes.
+    pub gallery: Gallery,
+    /// The state of each box of the graphs.
+    pub boxes: Boxes,
+    /// When stages were made.
+    pub spans: Vec<Span>,
+}
+
+#[derive(Serialize)]
+struct Data<'a> {
+    charts: ChartData,
+    gallery: &'a Gallery,
+    boxes: &'a Boxes,
+    spans: &'a [Span],
 }
 
 impl Page {
+    /// The parts that follow from the rounds and from what lies behind them; the others are left empty.
+    #[must_use]
+    pub fn of(trials: &[Trial], (rows, summary): (&[RoundRow], &[SummaryRow]), behind: Behind) -> Self {
+        let comparison = Comparison::of(trials);
+        let data = Data {
+            charts: ChartData::of(trials),
+            gallery: &behind.gallery,
+            boxes: &behind.boxes,
+            spans: &behind.spans,
+        };
+        Self {
+            verdict: Verdict::of(&comparison),
+            sections: Section::all(&comparison),
+            ranks: (comparison.ranks.as_ref()).map(|ranks| (Grid::of_ranks(ranks), ranks_picture::draw(ranks))),
+            heat_maps: HeatMap::of(trials, &comparison).iter().map(heat_map).collect(),
+            summary: Grid::of_summary(summary),
+            class_ap: Grid::of_last_figures(trials, CLASS_AP),
+            class_share: Grid::of_last_figures(trials, CLASS_SHARE),
+            rounds: Grid::of_rounds(rows),
+            has_gallery: !behind.gallery.shots.is_empty(),
+            data: script_json(&data),
+            chosen: behind.chosen,
+            ..Self::default()
+        }
+    }
+
+    /// A text as parts, every other one of which is a name between backticks.
+    fn parts(&self, text: &str) -> Vec<(bool, String)> {
+        let parts = text.split('`').enumerate();
+        parts.map(|(at, part)| (at % 2 == 1, part.to_owned())).collect()
+    }
+
+    /// The page's style.
+    fn style(&self) -> &'static str {
+        include_str!("../../assets/page.css")
+    }
+
+    /// The page's script.
+    fn script(&self) -> &'static str {
+        concat!(
+            include_str!("../../assets/charts.js"),
+            include_str!("../../assets/pictures.js"),
+            include_str!("../../assets/page.js"),
+        )
+    }
+
     /// The HTML.
     ///
     /// # Errors
@@ -67,225 +144,157 @@ impl Page {
     pub fn html(&self) -> Result<String, askama::Error> {
         self.render()
     }
-}
 
-impl Bar {
-    /// Bars for stages and their seconds, the longest first; of more than `most` stages the others are one.
+    /// The verdict and the tables in Markdown, with the charts of the folder `charts` by name.
     #[must_use]
-    pub fn of(stages: &[(String, f64)], most: usize) -> Vec<Self> {
-        let mut stages: Vec<&(String, f64)> = stages.iter().collect();
-        stages.sort_by(|a, b| b.1.total_cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
-        let longest = stages.first().map_or(1.0, |(_, seconds)| seconds.max(1e-9));
-        let bar = |(stage, seconds): &(String, f64)| Self {
-            stage: stage.clone(),
-            seconds: format!("{seconds:.1}"),
-            percent: (seconds / longest * 100.0).round().min(100.0) as u32,
-        };
-        let others = stages.get(most..).filter(|others| !others.is_empty());
-        let others = others.map(|others| {
-            let seconds = others.iter().map(|(_, seconds)| seconds).sum();
-            bar(&(format!("{} others, together", others.len()), seconds))
-        });
-        stages.iter().take(most).map(|stage| bar(stage)).chain(others).collect()
-    }
-}
-
-impl Grid {
-    /// The rounds as people read them.
-    #[must_use]
-    pub fn of_rounds(rows: &[RoundRow]) -> Self {
-        let heads = [
-            "strategy",
-            "seed",
-            "round",
-            "AP",
-            "AP50",
-            "AP75",
-            "ap_shift",
-            "images opened",
-            "human boxes",
-            "model accepted",
-            "model rejected",
-            "SL",
-            "AL",
-            "labelled",
-            "unlabelled",
-            "asked again",
-            "seconds",
-        ];
-        let cells = |row: &RoundRow| {
-            vec![
-                row.strategy.clone(),
-                row.seed.to_string(),
-                row.round.to_string(),
-                figure(row.ap, 3),
-                figure(row.ap50, 3),
-                figure(row.ap75, 3),
-                figure(row.ap_shift, 4),
-                row.images_opened.to_string(),
-                row.human_boxes.to_string(),
-                row.model_boxes_accepted.to_string(),
-                row.model_boxes_rejected.to_string(),
-                figure(row.sl_ratio, 2),
-                figure(row.al_ratio, 2),
-                row.labelled.to_string(),
-                row.unlabelled.to_string(),
-                row.requeued.to_string(),
-                figure(row.seconds, 1),
-            ]
-        };
-        Self {
-            heads: heads.map(str::to_owned).to_vec(),
-            rows: rows.iter().map(cells).collect(),
+    pub fn markdown(&self, charts: &[(String, String)]) -> String {
+        let list = |texts: &[String]| texts.iter().map(|text| format!("- {text}\n")).collect::<String>();
+        let mut text = format!("# {}\n\n{}\n\n{}", self.title, self.lead, list(&self.verdict.findings));
+        if !self.verdict.cautions.is_empty() {
+            text += &format!("\nTo read this rightly:\n\n{}", list(&self.verdict.cautions));
         }
-    }
-
-    /// The summary as people read it.
-    #[must_use]
-    pub fn of_summary(rows: &[SummaryRow]) -> Self {
-        let heads = [
-            "strategy",
-            "seeds",
-            "rounds",
-            "initial AP50",
-            "final AP50",
-            "± over seeds",
-            "final AP",
-            "images opened",
-            "human boxes",
-            "model accepted",
-            "model rejected",
-            "annotation hours",
-            "skipped images",
-            "skipped boxes",
-            "computing seconds",
-        ];
-        let cells = |row: &SummaryRow| {
-            vec![
-                row.strategy.clone(),
-                row.seeds.to_string(),
-                figure(Some(row.rounds), 1),
-                figure(row.initial_ap50, 3),
-                figure(row.final_ap50, 3),
-                figure(row.final_ap50_deviation, 3),
-                figure(row.final_ap, 3),
-                figure(Some(row.images_opened), 0),
-                figure(Some(row.human_boxes), 0),
-                figure(Some(row.model_boxes_accepted), 0),
-                figure(Some(row.model_boxes_rejected), 0),
-                figure(Some(row.annotation_hours), 2),
-                figure(Some(row.skipped_images), 0),
-                figure(Some(row.skipped_boxes), 0),
-                figure(row.seconds, 0),
-            ]
-        };
-        Self {
-            heads: heads.map(str::to_owned).to_vec(),
-            rows: rows.iter().map(cells).collect(),
+        for section in &self.sections {
+            let on = if section.setting.is_empty() {
+                String::new()
+            } else {
+                format!(" on {}", section.setting)
+            };
+            text += &format!(
+                "\n## By {}{on}\n\n{}\n\n{}",
+                section.label,
+                section.range,
+                section.standings.markdown()
+            );
+            if !section.duels.rows.is_empty() {
+                text += &format!("\n{}", section.duels.markdown());
+            }
         }
-    }
-
-    /// The table as lines of text with aligned columns.
-    #[must_use]
-    pub fn text(&self) -> String {
-        let width = |column: usize| {
-            let cells = self
-                .rows
-                .iter()
-                .filter_map(|row| row.get(column))
-                .chain(self.heads.get(column));
-            cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
-        };
-        let widths: Vec<usize> = (0..self.heads.len()).map(width).collect();
-        let line = |cells: &Vec<String>| {
-            let padded = cells.iter().zip(&widths).enumerate().map(|(column, (cell, &width))| {
-                if column == 0 {
-                    format!("{cell:<width$}")
-                } else {
-                    format!("{cell:>width$}")
-                }
-            });
-            padded.collect::<Vec<_>>().join("  ").trim_end().to_owned() + "\n"
-        };
-        std::iter::once(&self.heads).chain(&self.rows).map(line).collect()
-    }
-
-    /// Only these columns, by their heads, in the order given.
-    #[must_use]
-    pub fn columns(&self, heads: &[&str]) -> Self {
-        let places: Vec<usize> = heads
-            .iter()
-            .filter_map(|head| self.heads.iter().position(|h| h == head))
-            .collect();
-        let pick = |row: &Vec<String>| places.iter().map(|&at| row[at].clone()).collect();
-        Self {
-            heads: pick(&self.heads),
-            rows: self.rows.iter().map(pick).collect(),
+        if let Some((grid, _)) = &self.ranks {
+            text += &format!("\n## Over datasets\n\n{}", grid.markdown());
         }
+        for (title, grid) in &self.heat_maps {
+            text += &format!("\n## {title}\n\n{}", grid.markdown());
+        }
+        text += "\n## Charts\n";
+        for (name, caption) in charts {
+            text += &format!("\n![{caption}](charts/{name}.svg)\n\n{caption}\n");
+        }
+        text += &format!("\n## Summary\n\n{}", self.summary.markdown());
+        if !self.class_ap.rows.is_empty() {
+            text += &format!("\n## AP50 by class\n\n{}", self.class_ap.markdown());
+        }
+        text += "\n## Origin\n\n";
+        for (name, value) in &self.facts {
+            text += &format!("- {name}: {value}\n");
+        }
+        if !self.notes.is_empty() {
+            text += &format!("\n## To know\n\n{}", list(&self.notes));
+        }
+        text
     }
 }
 
-/// A number with so many decimals; nothing for none.
-fn figure(value: Option<f64>, decimals: usize) -> String {
-    value.map_or_else(|| "–".to_owned(), |value| format!("{value:.decimals$}"))
+impl Section {
+    fn all(comparison: &Comparison) -> Vec<Self> {
+        let mut sections = Vec::new();
+        for setting in &comparison.settings {
+            for axis in setting.axes.iter().filter(|axis| axis.standings.len() > 1) {
+                let range = match axis.range {
+                    Some((low, high)) => format!(
+                        "Areas are over {} to {} {}, which all curves span.",
+                        axis.axis.figure(low),
+                        axis.axis.figure(high),
+                        axis.axis.label()
+                    ),
+                    None => format!("The curves share no range of {}.", axis.axis.label()),
+                };
+                sections.push(Self {
+                    setting: setting.name.clone(),
+                    axis: axis.axis.key(),
+                    label: axis.axis.label(),
+                    range,
+                    standings: Grid::of_standings(axis),
+                    duels: Grid::of_duels(axis),
+                    penalties: Grid::of_penalties(&axis.penalties),
+                });
+            }
+        }
+        sections
+    }
+}
+
+fn heat_map(map: &HeatMap) -> (String, Grid) {
+    let (axis, target, param) = (map.axis.label(), map.target, &map.param);
+    let title = format!("Mean {axis} to reach AP50 {target:.3}, by {param}");
+    (title, Grid::of_heat_map(map))
+}
+
+/// JSON in which nothing can end the `script` element that it stands in.
+#[must_use]
+pub fn script_json(value: &impl Serialize) -> String {
+    let json = serde_json::to_string(value).unwrap_or_else(|_| "null".to_owned());
+    json.replace('<', "\\u003c")
+        .replace('\u{2028}', "\\u2028")
+        .replace('\u{2029}', "\\u2029")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn the_page_shows_charts_as_they_are_and_escapes_text() {
+    fn page(name: &str) -> String {
+        let row = |seed, round, ap50| RoundRow {
+            strategy: name.to_owned(),
+            seed,
+            round,
+            ap50: Some(ap50),
+            annotation_seconds: 60.0,
+            ..RoundRow::default()
+        };
+        let mut rows = vec![row(0, 0, 0.1), row(0, 1, 0.512_34)];
+        rows.extend(rows.clone().into_iter().map(|row| RoundRow {
+            strategy: "other".to_owned(),
+            ..row
+        }));
+        let table = RoundRow::to_table(&rows).unwrap();
+        let trials = Trial::of_table(&table).unwrap();
         let page = Page {
-            title: "a <b> c".to_owned(),
-            charts: vec![Figure {
-                caption: "x & y".to_owned(),
-                svg: "<svg id=\"chart\"></svg>".to_owned(),
-            }],
-            rounds: Grid::of_rounds(&[RoundRow {
-                strategy: "v1".to_owned(),
-                ap50: Some(0.51234),
-                ..RoundRow::default()
-            }]),
-            ..Page::default()
+            title: name.to_owned(),
+            ..Page::of(&trials, (&rows, &super::super::summarise(&rows)), Behind::default())
         };
-        let html = page.html().unwrap();
-        assert!(html.contains("<svg id=\"chart\">"));
-        assert!(!html.contains("a <b> c"), "the title is escaped");
-        assert!(html.contains(">0.512<"));
-        assert!(
-            !html.contains("http://") && !html.contains("https://"),
-            "nothing is loaded from elsewhere"
-        );
+        page.html().unwrap()
     }
 
     #[test]
-    fn the_time_of_many_stages_is_told_of_the_longest_and_of_the_others_together() {
-        let stages = [("a", 1.0), ("b", 8.0), ("c", 3.0), ("d", 2.0)].map(|(name, time)| (name.to_owned(), time));
-        let told = |most| {
-            let bars = Bar::of(&stages, most).into_iter();
-            bars.map(|bar| (bar.stage, bar.seconds, bar.percent))
-                .collect::<Vec<_>>()
-        };
-        let expected = [("b", "8.0", 100), ("2 others, together", "3.0", 38)];
-        let found = told(2);
-        assert_eq!(found.len(), 3);
-        for ((name, seconds, percent), at) in expected.into_iter().zip([0, 2]) {
-            assert_eq!(found[at], (name.to_owned(), seconds.to_owned(), percent));
+    fn names_from_the_data_are_text_wherever_they_stand() {
+        let html = page("</script><img src=x onerror=alert(1)>\"'&");
+        assert!(!html.contains("<img src=x"), "the name became an element");
+        assert_eq!(html.matches("</script>").count(), html.matches("<script").count());
+        assert!(html.contains(">0.512<"), "the figures are there");
+    }
+
+    #[test]
+    fn nothing_is_fetched_from_elsewhere() {
+        let html = page("v1");
+        for outside in [
+            "src=\"http",
+            "href=\"http",
+            "@import",
+            "url(http",
+            "fetch(",
+            "<link",
+            "XMLHttpRequest",
+        ] {
+            assert!(!html.contains(outside), "the page needs `{outside}`");
         }
-        assert_eq!(told(4).len(), 4);
     }
 
     #[test]
-    fn text_tables_align_their_columns() {
-        let grid = Grid {
-            heads: vec!["name".to_owned(), "n".to_owned()],
-            rows: vec![
-                vec!["a".to_owned(), "100".to_owned()],
-                vec!["long name".to_owned(), "2".to_owned()],
-            ],
-        };
-        assert_eq!(grid.text(), "name         n\na          100\nlong name    2\n");
-        assert_eq!(grid.columns(&["n"]).heads, ["n"]);
+    fn sections_without_data_are_left_out() {
+        let html = page("v1");
+        assert!(html.contains("id=\"verdict\"") && html.contains("id=\"charts\""));
+        for id in ["id=\"gallery\"", "id=\"classes\"", "id=\"ranks\"", "id=\"chosen\""] {
+            assert!(!html.contains(id), "{id}");
+        }
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{RoundRow, varied};
+use crate::statistics::{deviation, mean};
 use crate::table::{Table, TableError};
 
 /// One strategy over all its seeds. Means are over seeds, deviations are of the sample (n - 1).
@@ -102,18 +103,6 @@ fn strategy_row(strategy: &str, seeds: &[&Vec<&RoundRow>]) -> SummaryRow {
         skipped_boxes: sum(|row| f64::from(row.skipped_boxes)),
         seconds: seconds.and_then(|values| mean(&values)),
     }
-}
-
-/// The mean, if there is anything.
-pub(super) fn mean(values: &[f64]) -> Option<f64> {
-    (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
-}
-
-/// The deviation of a sample, if it has two values or more.
-pub(super) fn deviation(values: &[f64]) -> Option<f64> {
-    let mean = mean(values).filter(|_| values.len() > 1)?;
-    let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
-    Some((squares / (values.len() - 1) as f64).sqrt())
 }
 
 impl SummaryRow {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::table::{Table, TableBuilder, TableError};
 
 /// What the names of such columns begin with.
-const PREFIX: &str = "params.";
+pub(super) const PREFIX: &str = "params.";
 
 /// Params by path, as text.
 type Varied = BTreeMap<String, String>;
@@ -53,6 +53,16 @@ pub(super) fn from_columns(table: &Table) -> Result<Vec<Varied>, TableError> {
         }
     }
     Ok(rows)
+}
+
+/// Numbers by their size, other texts after them by their letters.
+pub(super) fn order(a: &str, b: &str) -> std::cmp::Ordering {
+    match (number(a), number(b)) {
+        (Some(a), Some(b)) => a.total_cmp(&b),
+        (Some(_), None) => std::cmp::Ordering::Less,
+        (None, Some(_)) => std::cmp::Ordering::Greater,
+        (None, None) => a.cmp(b),
+    }
 }
 
 /// A number that reads the same after it was written: `007` and `1e400` are text.

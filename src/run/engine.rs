@@ -23,7 +23,7 @@ use super::scheduler::{Action, Because, Happening, Limits, Manner, Scheduler};
 use super::scratch::Spares;
 use super::summary::{RunError, RunOptions, Summary};
 use super::task::tasks;
-use super::{Event, Interrupt, Moment};
+use super::{Event, Interrupt, Moment, saved_plan};
 use crate::plan::{Node, NodeId, Plan};
 use crate::stage::{KindInfo, Registry, StageError};
 use crate::store::{Digest, KeyLock, Record, Store};
@@ -61,6 +61,7 @@ pub fn run(
     let executors = Executors::new(registry);
     let names = plan.nodes.iter().map(|node| node.name.clone()).collect();
     let journal = Journal::begin(&store.runs(), &plan.pipelines, names, now())?;
+    saved_plan::write(journal.folder(), plan)?;
     let run_id = journal.id().to_owned();
     let spares = Spares::new(store);
     let shared = Shared {

@@ -1,4 +1,4 @@
-//! What a run writes about itself: `runs/<id>/run.json` when it begins, then `journal.jsonl`, an event a line.
+//! What a run writes about itself: `runs/<id>/run.json` and `plan.json` when it begins, then `journal.jsonl`, an event a line.
 //!
 //! Each line is written out at once, so that a run that is killed leaves all that it had told. Progress and log lines are
 //! not in the journal: the one is out of date at once and has a file of its own ([`super::progress_file`]), the other is in the
@@ -100,6 +100,11 @@ impl Journal {
 
     pub(crate) fn id(&self) -> &str {
         &self.head.id
+    }
+
+    /// The run's folder.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// Where the logs of its stages are.

@@ -6,13 +6,14 @@ use super::clock::now;
 use super::event::Counts;
 use super::journal::Journal;
 use super::summary::{RunError, Summary};
-use super::{End, Event, Moment};
+use super::{End, Event, Moment, saved_plan};
 use crate::plan::Plan;
 use crate::store::{Digest, Store};
 
 /// The stages of a run, all of which were at hand or left out at its end.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Settled {
+    run: String,
     pipelines: Vec<String>,
     stages: Vec<Stage>,
 }
@@ -46,6 +47,7 @@ impl Settled {
             Some(Stage { name, outcome })
         });
         Some(Self {
+            run: summary.run.clone(),
             pipelines: plan.pipelines.clone(),
             stages: stages.collect::<Option<_>>()?,
         })
@@ -59,6 +61,7 @@ impl Settled {
         let begin = std::time::Instant::now();
         let names = self.stages.iter().map(|stage| stage.name.clone()).collect();
         let mut journal = Journal::begin(&store.runs(), &self.pipelines, names, now())?;
+        saved_plan::share(&store.runs().join(&self.run), journal.folder());
         let mut counts = Counts::default();
         let started = Event::RunStarted {
             run: journal.id().to_owned(),

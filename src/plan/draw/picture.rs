@@ -126,10 +126,7 @@ impl Picture {
             }
         }
         let item = |(node, times): (&&Node, usize)| Item {
-            name: match family(plan, &families, node) {
-                "" => node.stage.clone(),
-                family => format!("{family}/{}", node.stage),
-            },
+            name: named(family(plan, &families, node), node),
             times,
             kind: node.kind.clone(),
             decides: node.kind == UNTIL,
@@ -251,6 +248,13 @@ impl<'a> Arrows<'a> {
 /// `topk_v3` of `topk_v3/round-1.merge`; nothing where a plan has one pipeline.
 fn pipeline_of(node: &Node) -> &str {
     node.name.split_once('/').map_or("", |(pipeline, _)| pipeline)
+}
+
+fn named(family: &str, node: &Node) -> String {
+    match family {
+        "" => node.stage.clone(),
+        family => format!("{family}/{}", node.stage),
+    }
 }
 
 /// What a node's name begins with in a folded picture: one family alone needs no name.

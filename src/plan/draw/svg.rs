@@ -182,7 +182,7 @@ impl<'a> Page<'a> {
         for (index, item) in self.picture.items.iter().enumerate() {
             let (x, y, w) = (self.x[index], self.y[index], self.widths[index]);
             let left = x - w / 2.0;
-            let (name, kind) = (escape(&item.title()), escape(&item.kind));
+            let (name, kind, stage) = (escape(&item.title()), escape(&item.kind), escape(&item.name));
             let shape = if item.decides {
                 let (right, middle, low) = (left + w, y + HEIGHT / 2.0, y + HEIGHT);
                 let (l, r) = (left + 14.0, right - 14.0);
@@ -197,7 +197,7 @@ impl<'a> Page<'a> {
             };
             let (upper, lower) = (y + 18.0, y + 33.0);
             out.push(format!(
-                "<g><title>{name} ({kind})</title>{shape}<text x=\"{x:.1}\" y=\"{upper:.1}\">{name}</text>\
+                "<g data-stage=\"{stage}\"><title>{name} ({kind})</title>{shape}<text x=\"{x:.1}\" y=\"{upper:.1}\">{name}</text>\
                  <text class=\"kind\" x=\"{x:.1}\" y=\"{lower:.1}\">{kind}</text></g>"
             ));
         }

@@ -1,4 +1,4 @@
-//! Curves over a number, with markers and, where several seeds are averaged, a band of one deviation.
+//! Curves over a number, with markers and, where several seeds are averaged, a band around them.
 
 use plotters::coord::Shift;
 use plotters::prelude::*;
@@ -13,14 +13,14 @@ pub struct Point {
     pub x: f64,
     /// Up: the mean over seeds.
     pub y: f64,
-    /// Deviation over seeds, if there are several.
-    pub deviation: Option<f64>,
+    /// How far the band reaches up and down, if there is one.
+    pub half: Option<f64>,
 }
 
 impl Point {
     /// The lower edge of the band: what cannot be negative does not seem so.
     fn lower(&self) -> Option<f64> {
-        let lower = self.y - self.deviation?;
+        let lower = self.y - self.half?;
         Some(if self.y >= 0.0 { lower.max(0.0) } else { lower })
     }
 }
@@ -61,7 +61,15 @@ impl LineChart {
     /// What is shown across and up.
     fn bounds(&self) -> [(f64, f64); 2] {
         let points = || self.series.iter().flat_map(|series| &series.points);
-        let ends = |p: &Point| [p.lower().unwrap_or(p.y), p.y + p.deviation.unwrap_or(0.0)];
+        let (low, high) = points().fold((f64::INFINITY, f64::NEG_INFINITY), |ends, p| {
+            (ends.0.min(p.y), ends.1.max(p.y))
+        });
+        // The interval of few seeds can be wider than all curves together: it is cut rather than that it hides them.
+        let most = (high - low).max(high.abs() * 0.1) * 0.25;
+        let ends = |p: &Point| {
+            let upper = (p.y + p.half.unwrap_or(0.0)).min(high + most);
+            [p.lower().unwrap_or(p.y).max(low - most), upper]
+        };
         [span(points().map(|p| p.x)), span(points().flat_map(ends))]
     }
 }
@@ -136,9 +144,9 @@ impl Drawing for LineChart {
             .draw()?;
         for (index, series) in self.series.iter().enumerate() {
             let band: Vec<(f64, f64)> = {
-                let upper = series.points.iter().filter_map(|p| Some((p.x, p.y + p.deviation?)));
+                let upper = series.points.iter().filter_map(|p| Some((p.x, p.y + p.half?)));
                 let lower = series.points.iter().rev().filter_map(|p| Some((p.x, p.lower()?)));
-                upper.chain(lower).collect()
+                upper.chain(lower).map(|(x, y)| (x, y.clamp(bottom, top))).collect()
             };
             if band.len() > 3 {
                 chart.draw_series(std::iter::once(Polygon::new(band, colour(index).mix(0.15))))?;
@@ -182,7 +190,7 @@ mod tests {
                 .map(|x| Point {
                     x: f64::from(x),
                     y: offset + 0.1 * f64::from(x),
-                    deviation: Some(0.05),
+                    half: Some(0.05),
                 })
                 .collect()
         };

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{BarSegment, ChartError, LineChart, Picture, Point, Series, StackedBars};
 use crate::report::RoundRow;
-use crate::report::summary::{deviation, mean};
+use crate::statistics::{Mean, mean};
 
 /// A chart with the name of its file.
 #[derive(Clone, Debug)]
@@ -35,9 +35,34 @@ pub fn strategy_charts(rows: &[RoundRow]) -> Result<Vec<Chart>, ChartError> {
         line(
             rows,
             "ap50_over_human_boxes",
-            "AP50 on the test images over annotation",
+            "AP50 on the test images over boxes drawn",
             ("boxes drawn by the annotator, in all", "AP50", false),
             |row| Some((f64::from(row.total_human_boxes), row.ap50?)),
+        )?,
+        line(
+            rows,
+            "ap50_over_hours",
+            "AP50 on the test images over annotation time",
+            ("hours of annotation, in all", "AP50", false),
+            |row| Some((row.total_annotation_seconds / 3600.0, row.ap50?)),
+        )?,
+        line(
+            &with_images_added_up(rows),
+            "ap50_over_images",
+            "AP50 on the test images over images opened",
+            ("images opened, in all", "AP50", false),
+            |row| Some((f64::from(row.images_opened), row.ap50?)),
+        )?,
+        line(
+            rows,
+            "pseudo_label_precision",
+            "Accepted share of the model's boxes that the annotator was shown",
+            ("round", "precision", true),
+            |row| {
+                let (accepted, rejected) = (f64::from(row.model_boxes_accepted), f64::from(row.model_boxes_rejected));
+                let share = accepted / (accepted + rejected);
+                share.is_finite().then_some((f64::from(row.round), share))
+            },
         )?,
     ];
     let strategies = strategies(rows);
@@ -61,6 +86,26 @@ pub fn strategy_charts(rows: &[RoundRow]) -> Result<Vec<Chart>, ChartError> {
         )?);
     }
     Ok(charts)
+}
+
+/// The rows with the images opened up to and with each round in place of those of the round alone.
+fn with_images_added_up(rows: &[RoundRow]) -> Vec<RoundRow> {
+    let mut sums: BTreeMap<(&str, i64), u32> = BTreeMap::new();
+    let mut sorted: Vec<&RoundRow> = rows.iter().collect();
+    sorted.sort_by_key(|row| row.round);
+    let added = sorted.into_iter().map(|row| {
+        let sum = sums.entry((&row.strategy, row.seed)).or_default();
+        *sum += row.images_opened;
+        RoundRow {
+            images_opened: *sum,
+            ..row.clone()
+        }
+    });
+    let mut added: Vec<RoundRow> = added.collect();
+    // The strategies keep the order of the table, and with it their colours.
+    let order = strategies(rows);
+    added.sort_by_key(|row| order.iter().position(|name| *name == row.strategy));
+    added
 }
 
 fn strategies(rows: &[RoundRow]) -> Vec<&str> {
@@ -97,7 +142,7 @@ fn line(
         .collect::<std::collections::BTreeSet<_>>()
         .len();
     let over = if seeds > 1 {
-        format!(" Mean of {seeds} seeds; the band is one deviation.")
+        format!(" Mean of {seeds} seeds; the band is the 95 % interval of the mean.")
     } else {
         " One seed: no error bars.".to_owned()
     };
@@ -122,7 +167,7 @@ fn points(rows: &[RoundRow], strategy: &str, place: fn(&RoundRow) -> Option<(f64
         Some(Point {
             x: mean(xs)?,
             y: mean(ys)?,
-            deviation: deviation(ys),
+            half: Mean::of(ys).and_then(|mean| Some(mean.interval?.high - mean.mean)),
         })
     };
     rounds.values().filter_map(point).collect()
@@ -217,23 +262,34 @@ mod tests {
     }
 
     #[test]
-    fn points_are_means_over_seeds_with_their_deviation() {
+    fn points_are_means_over_seeds_with_the_reach_of_their_interval() {
         let rows = [row("a", 0, 1, 0.4), row("a", 1, 1, 0.6), row("b", 0, 1, 0.9)];
         let points = points(&rows, "a", |row| Some((f64::from(row.round), row.ap50?)));
         assert_eq!(points.len(), 1);
         assert!((points[0].y - 0.5).abs() < 1e-12);
-        assert!((points[0].deviation.unwrap() - 0.02_f64.sqrt()).abs() < 1e-12);
+        // t of one degree of freedom: 12.7062 * 0.1.
+        assert!((points[0].half.unwrap() - 1.270_620_473_6).abs() < 1e-9);
     }
 
     #[test]
-    fn every_comparison_has_its_four_charts() {
+    fn every_comparison_has_its_charts_and_images_are_added_up() {
         for rows in [
             vec![row("a", 0, 0, 0.1), row("a", 0, 1, 0.2)],
             vec![row("a", 0, 0, 0.1), row("b", 0, 0, 0.2)],
         ] {
             let charts = strategy_charts(&rows).unwrap();
-            assert_eq!(charts.len(), 4);
+            assert_eq!(charts.len(), 7);
             assert!(charts.iter().all(|chart| chart.picture.svg.contains("<svg")));
         }
+        let opened = [3, 4].map(|images_opened| RoundRow {
+            images_opened,
+            round: images_opened,
+            ..RoundRow::default()
+        });
+        let sums: Vec<u32> = with_images_added_up(&opened)
+            .iter()
+            .map(|row| row.images_opened)
+            .collect();
+        assert_eq!(sums, [3, 7]);
     }
 }

@@ -1,24 +1,34 @@
 //! What a run leaves for people under `results/NAME/`: tables, charts, the page.
 //!
-//! The tables and charts come from the store. Computing time is added here and not in the store, whose content must not depend
+//! The tables and charts come from the store; what the page shows of images, classes and times is read from there along the plan. Computing time is added here and not in the store, whose content must not depend
 //! on it. Nothing is written when all that would be written is there already.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+mod behind;
+mod facts;
+mod manifest;
+mod pictures;
+mod trace;
+
 use super::failure::Failure;
-use super::figures::duration;
 use super::load::Loaded;
-use super::tensorboard::{self, Made};
+use super::tensorboard;
 use super::workspace::Workspace;
-use crate::plan::{Format, Node, Plan, draw};
-use crate::report::page::{Bar, Figure, Grid, Page};
-use crate::report::{RoundRow, SummaryRow, summarise};
+use crate::artifact::write_json;
+use crate::plan::{Node, Plan};
+use crate::report::page::Page;
+use crate::report::{Grid, RoundRow, SummaryRow, Trial, strategies, summarise};
 use crate::run::{Forecast, Summary, forecast};
 use crate::store::{Digest, Output, Record, Store};
 use crate::table::{Table, TableError, write_atomically};
+pub(super) use behind::{box_names, graphs};
+pub(super) use manifest::{MANIFEST, Made, Manifest};
+pub(super) use pictures::{of_stage, with_pictures};
+pub(super) use trace::Trace;
 
 /// Where results are and what to show of them at once.
 #[derive(Serialize, Deserialize)]
@@ -41,8 +51,8 @@ const STAMP: &str = ".written.json";
 /// With more pipelines than this, only their comparison has a page; theirs are tables in a folder beside it.
 const MOST_PAGES: usize = 12;
 const MEMBERS: &str = "members";
-/// How many stages the page tells the time of.
-const MOST_TIMES: usize = 100;
+/// How many families of pipelines have their stages drawn.
+const MOST_GRAPHS: usize = 16;
 const TERMINAL_HEADS: [&str; 11] = [
     "strategy",
     "seed",
@@ -106,19 +116,29 @@ fn write_from(
     let pipelines = &loaded.plan.pipelines;
     let has_pages = pipelines.len() <= MOST_PAGES;
     for (pipeline, nodes) in nodes_of(&loaded.plan) {
-        let Some(part) = Part::of(loaded, records, &nodes) else {
+        let Some(part) = Part::of(loaded, records, (pipeline, &nodes)) else {
             continue;
         };
         let rows = part.rows(store)?;
         if has_pages {
-            written.push(part.write(loaded, pipeline, &rows, &[], (store, folder))?);
+            let trace = Trace {
+                plan: &loaded.plan,
+                records,
+                store,
+            };
+            written.push(part.write(loaded, pipeline, &rows, &[], (trace, folder))?);
         }
         members.push((pipeline, rows));
     }
     if let Some(part) = Part::comparison(loaded, records, members.len()) {
         let rows: Vec<RoundRow> = members.iter().flat_map(|(_, rows)| rows.clone()).collect();
         let apart: &[_] = if has_pages { &[] } else { &members };
-        written.push(part.write(loaded, &loaded.name, &rows, apart, (store, folder))?);
+        let trace = Trace {
+            plan: &loaded.plan,
+            records,
+            store,
+        };
+        written.push(part.write(loaded, &loaded.name, &rows, apart, (trace, folder))?);
     } else if !has_pages && !members.is_empty() {
         let folder = folder.join(&loaded.name);
         let page = folder.join(MEMBERS);
@@ -160,22 +180,27 @@ fn write_members(folder: &Path, members: &[(&str, Vec<RoundRow>)]) -> Result<(),
     Ok(())
 }
 
-fn terminal_summary(rows: &[RoundRow]) -> String {
+/// The table of strategies as the terminal shows it.
+pub(super) fn terminal_summary(rows: &[RoundRow]) -> String {
     Grid::of_summary(&summarise(rows)).columns(&TERMINAL_SUMMARY).text()
 }
 
 /// The stages of one page.
 struct Part<'a> {
+    /// The places of its stages in the plan, made or not.
+    places: BTreeSet<usize>,
     nodes: Vec<(&'a Node, &'a Record)>,
     rounds: &'a Output,
     /// None of a pipeline without such a stage.
     charts: Option<&'a Output>,
-    title: Option<&'a str>,
+    /// The pipeline, where there are others.
+    only: Option<&'a str>,
+    compares: bool,
 }
 
 impl<'a> Part<'a> {
     /// A pipeline's stages, by their places; none if it has no tables, or they or its charts are not made.
-    fn of(loaded: &'a Loaded, records: &[Option<&'a Record>], places: &[usize]) -> Option<Self> {
+    fn of(loaded: &'a Loaded, records: &[Option<&'a Record>], (name, places): (&'a str, &[usize])) -> Option<Self> {
         let nodes = places.iter().map(|&place| (&loaded.plan.nodes[place], records[place]));
         let nodes: Vec<_> = nodes.filter_map(|(node, record)| Some((node, record?))).collect();
         let output = |kind: &str, name: &str| {
@@ -188,9 +213,11 @@ impl<'a> Part<'a> {
             return None;
         }
         Some(Self {
+            places: places.iter().copied().collect(),
             rounds,
             charts,
-            title: None,
+            only: (loaded.plan.pipelines.len() > 1).then_some(name),
+            compares: false,
             nodes,
         })
     }
@@ -213,9 +240,11 @@ impl<'a> Part<'a> {
         let (_, charts) = nodes.iter().find(|(node, _)| node.kind == "charts" && reads(&node))?;
         let (rounds, charts) = (rounds.outputs.get("rounds")?, Some(charts.outputs.get("charts")?));
         Some(Self {
+            places: (0..loaded.plan.nodes.len()).collect(),
             rounds,
             charts,
-            title: Some(&loaded.name),
+            only: None,
+            compares: true,
             nodes,
         })
     }
@@ -239,7 +268,7 @@ impl<'a> Part<'a> {
         name: &str,
         rows: &[RoundRow],
         members: &[(&str, Vec<RoundRow>)],
-        (store, folder): (&Store, &Path),
+        (trace, folder): (Trace<'_>, &Path),
     ) -> Result<Written, Failure> {
         let folder = folder.join(name);
         let page = folder.join("index.html");
@@ -253,24 +282,31 @@ impl<'a> Part<'a> {
         table.write_csv(&folder.join("rounds.csv"))?;
         table.write_parquet(&folder.join("rounds.parquet"))?;
         SummaryRow::to_table(&summary)?.write_csv(&folder.join("summary.csv"))?;
-        let figures = match self.charts {
+        let captions = match self.charts {
             Some(charts) => {
-                store.export(charts, &folder.join("charts"))?;
-                figures(&folder.join("charts"))?
+                trace.store.export(charts, &folder.join("charts"))?;
+                captions(&folder.join("charts"))?
             }
             None => Vec::new(),
         };
-        let (plan, nodes) = (&loaded.plan, &self.nodes[..]);
-        tensorboard::write(&folder, rows, &Made { plan, nodes, store })?;
-        let html = self.page(loaded, name, rows, &summary, figures).html();
+        let (plan, nodes, store) = (&loaded.plan, &self.nodes[..], trace.store);
+        tensorboard::write(&folder, rows, &tensorboard::Made { plan, nodes, store })?;
+        let mut trials = Trial::of_table(&table)?;
+        let shown = self.page(loaded, name, (rows, &summary), &mut trials, &trace);
+        let html = shown.html();
         let html = html.map_err(|e| Failure::environment(format!("could not write the page: {e}")))?;
+        let text = shown.markdown(&captions);
+        write_atomically(&folder.join("report.md"), |writer| writer.write_all(text.as_bytes()))?;
+        let manifest = Manifest::of(loaded, name, self.only, &self.nodes);
+        write_json(&folder.join(MANIFEST), &manifest).map_err(|e| Failure::environment(e.to_string()))?;
         write_atomically(&page, |writer| writer.write_all(html.as_bytes()))?;
         if !members.is_empty() {
             write_members(&folder.join(MEMBERS), members)?;
         }
-        let table = match self.title {
-            Some(_) => terminal_summary(rows),
-            None => Grid::of_rounds(rows).columns(&TERMINAL_HEADS).text(),
+        let table = if self.compares {
+            terminal_summary(rows)
+        } else {
+            Grid::of_rounds(rows).columns(&TERMINAL_HEADS).text()
         };
         let stamp = Stamp {
             from,
@@ -297,7 +333,7 @@ impl<'a> Part<'a> {
             seconds,
             params,
             rows.len(),
-            self.title,
+            self.only,
         );
         Digest::of_bytes(format!("{parts:?}").as_bytes())
     }
@@ -306,77 +342,49 @@ impl<'a> Part<'a> {
         &self,
         loaded: &Loaded,
         name: &str,
-        rows: &[RoundRow],
-        summary: &[SummaryRow],
-        charts: Vec<Figure>,
+        tables: (&[RoundRow], &[SummaryRow]),
+        trials: &mut [Trial],
+        trace: &Trace<'_>,
     ) -> Page {
         let mut notes: Vec<String> = Vec::new();
         for (node, record) in &self.nodes {
             notes.extend(record.notes.iter().map(|note| format!("{}: {note}", node.name)));
         }
-        if summary.iter().any(|row| row.seeds < 2) {
-            notes.insert(0, "One seed: differences between strategies may be chance. Use an experiment with several seeds to compare.".to_owned());
-        }
-        let times: Vec<(String, f64)> = self
-            .nodes
-            .iter()
-            .map(|(node, record)| (node.name.clone(), record.seconds))
-            .collect();
-        let total: f64 = times.iter().map(|(_, seconds)| seconds).sum();
-        let strategies: Vec<&str> = summary.iter().map(|row| row.strategy.as_str()).collect();
-        let protocol = self.nodes.iter().find_map(|(node, _)| {
-            node.params
-                .get("protocol")
-                .filter(|_| node.kind == "evaluate")?
-                .as_str()
-        });
-        let detector = self.nodes.iter().find_map(|(node, _)| {
-            node.params
-                .get("architecture")
-                .filter(|_| node.kind == "train")?
-                .as_str()
-        });
-        let mut facts = vec![
-            ("asm-pipe".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
-            ("computing time, as made".to_owned(), duration(total)),
-            (
-                "digest of the table of rounds".to_owned(),
-                self.rounds.digest.to_string(),
-            ),
-        ];
-        facts.extend(detector.map(|name| ("detector".to_owned(), name.to_owned())));
-        facts.extend(protocol.map(|name| ("evaluation protocol".to_owned(), name.to_owned())));
+        let wants = |pipeline: &str| self.only.is_none_or(|only| only == pipeline);
+        let sources = behind::Source::all(trace, wants);
+        let behind = behind::behind(trace, &sources, &self.places, trials);
+        let names: Vec<&str> = strategies(trials);
+        let lead = format!("Active learning for object detection: {}.", names.join(", "));
+        let own = |strategy: &str| tables.1.iter().any(|row| strategy == row.strategy);
+        let params = loaded.params_by_strategy().into_iter();
         Page {
             title: name.to_owned(),
-            lead: format!("Active learning for object detection: {}.", strategies.join(", ")),
-            summary: Grid::of_summary(summary),
+            lead,
             notes,
-            charts,
-            rounds: Grid::of_rounds(rows),
-            graph: draw(&loaded.plan, Format::Svg, true),
-            params: loaded.params_by_strategy(),
-            facts,
-            times: Bar::of(&times, MOST_TIMES),
+            graphs: behind::graphs(&loaded.plan, MOST_GRAPHS, wants),
+            params: params
+                .filter(|(strategy, _, _)| own(strategy))
+                .map(|(_, title, yaml)| (title, yaml))
+                .collect(),
+            facts: facts::facts(&self.nodes, tables.0, &self.rounds.digest),
+            ..Page::of(trials, tables, behind)
         }
     }
 }
 
-/// The charts in a folder with their captions, by name.
-fn figures(folder: &Path) -> Result<Vec<Figure>, Failure> {
+/// The names and captions of the charts in a folder.
+fn captions(folder: &Path) -> Result<Vec<(String, String)>, Failure> {
     let mut paths = Vec::new();
     for entry in fs_err::read_dir(folder)? {
         paths.push(entry?.path());
     }
-    paths.retain(|path| path.extension().is_some_and(|extension| extension == "svg"));
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "txt"));
     paths.sort();
-    let figure = |path: &PathBuf| {
-        let caption = fs_err::read_to_string(path.with_extension("txt"))?;
-        Ok(Figure {
-            caption,
-            svg: fs_err::read_to_string(path)?,
-        })
+    let caption = |path: &PathBuf| {
+        let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        Ok((name, fs_err::read_to_string(path)?))
     };
-    paths.iter().map(figure).collect()
+    paths.iter().map(caption).collect()
 }
 
 /// The files of a folder, those of folders in it too, with size and time of change.

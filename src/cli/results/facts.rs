@@ -1,0 +1,87 @@
+//! What a reader must know of how figures came about: protocol, seeds, data, prices, pretraining, versions.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use crate::cli::figures::duration;
+use crate::plan::Node;
+use crate::report::RoundRow;
+use crate::store::{Digest, Record};
+
+/// The facts in the order in which they are told.
+pub(super) fn facts(nodes: &[(&Node, &Record)], rows: &[RoundRow], rounds: &Digest) -> Vec<(String, String)> {
+    let total: f64 = nodes.iter().map(|(_, record)| record.seconds).sum();
+    let params = |kind: &str, name: &str| -> Vec<String> {
+        let of_kind = nodes.iter().filter(|(node, _)| node.kind == kind);
+        let values: BTreeSet<String> = of_kind.filter_map(|(node, _)| shown(node.params.get(name)?)).collect();
+        values.into_iter().collect()
+    };
+    let seeds: BTreeSet<i64> = rows.iter().map(|row| row.seed).collect();
+    let seeds: Vec<String> = seeds.iter().map(i64::to_string).collect();
+    let versions: BTreeSet<&str> = nodes.iter().map(|(_, record)| record.version.as_str()).collect();
+    let cores: BTreeSet<u32> = nodes
+        .iter()
+        .filter(|(node, _)| node.kind == "train")
+        .map(|(_, record)| record.cpus)
+        .collect();
+    let cores: Vec<String> = cores.iter().map(u32::to_string).collect();
+    let mut weights = params("train", "weights");
+    if weights.is_empty() && nodes.iter().any(|(node, _)| node.kind == "train") {
+        weights.push("none: from random weights".to_owned());
+    }
+    let mut facts = vec![
+        ("asm-pipe", versions.into_iter().collect::<Vec<_>>().join(", ")),
+        ("seeds", seeds.join(", ")),
+        ("evaluation protocol", params("evaluate", "protocol").join(", ")),
+        ("detector", params("train", "architecture").join(", ")),
+        ("pretraining", weights.join(", ")),
+        ("cost constants, in seconds", params("merge-sa", "prices").join("; ")),
+        ("kinds and their versions", kinds(nodes)),
+        ("cores that trainings had", cores.join(", ")),
+        ("computing time, as made", duration(total)),
+        ("digest of the table of rounds", rounds.to_string()),
+    ];
+    facts.retain(|(_, value)| !value.is_empty());
+    let mut facts: Vec<(String, String)> = facts
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect();
+    facts.extend(
+        datasets(nodes)
+            .into_iter()
+            .map(|(stage, digest)| (format!("dataset of `{stage}`"), digest.to_string())),
+    );
+    facts
+}
+
+/// The datasets that come from outside or are drawn: outputs `dataset` of stages that read no other stage.
+pub(super) fn datasets(nodes: &[(&Node, &Record)]) -> BTreeMap<String, Digest> {
+    let sources = nodes.iter().filter(|(node, _)| node.inputs.is_empty());
+    let dataset = |(node, record): &(&Node, &Record)| Some((node.name.clone(), record.outputs.get("dataset")?.digest));
+    sources.filter_map(dataset).collect()
+}
+
+fn kinds(nodes: &[(&Node, &Record)]) -> String {
+    let kinds: BTreeSet<String> = nodes
+        .iter()
+        .map(|(node, record)| format!("{} {}", node.kind, record.material.version))
+        .collect();
+    kinds.into_iter().collect::<Vec<_>>().join(", ")
+}
+
+/// A param as people read it; none of nothing.
+fn shown(value: &Value) -> Option<String> {
+    match value {
+        Value::Null => None,
+        Value::String(text) => Some(text.clone()),
+        Value::Object(map) => {
+            let parts: Vec<String> = map
+                .iter()
+                .map(|(name, value)| format!("{name} {}", shown(value).unwrap_or_default()))
+                .collect();
+            Some(parts.join(", "))
+        }
+        other => Some(other.to_string()),
+    }
+}

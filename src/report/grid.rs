@@ -1,0 +1,95 @@
+//! A table as text: for the page, the terminal and Markdown.
+
+/// A table of text.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Grid {
+    /// The head of each column.
+    pub heads: Vec<String>,
+    /// The cells, row by row.
+    pub rows: Vec<Vec<String>>,
+}
+
+impl Grid {
+    /// The table as lines of text with aligned columns.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let width = |column: usize| {
+            let cells = self
+                .rows
+                .iter()
+                .filter_map(|row| row.get(column))
+                .chain(self.heads.get(column));
+            cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+        };
+        let widths: Vec<usize> = (0..self.heads.len()).map(width).collect();
+        let line = |cells: &Vec<String>| {
+            let padded = cells.iter().zip(&widths).enumerate().map(|(column, (cell, &width))| {
+                if column == 0 {
+                    format!("{cell:<width$}")
+                } else {
+                    format!("{cell:>width$}")
+                }
+            });
+            padded.collect::<Vec<_>>().join("  ").trim_end().to_owned() + "\n"
+        };
+        std::iter::once(&self.heads).chain(&self.rows).map(line).collect()
+    }
+
+    /// Only these columns, by their heads, in the order given.
+    #[must_use]
+    pub fn columns(&self, heads: &[&str]) -> Self {
+        let places: Vec<usize> = heads
+            .iter()
+            .filter_map(|head| self.heads.iter().position(|h| h == head))
+            .collect();
+        let pick = |row: &Vec<String>| places.iter().map(|&at| row[at].clone()).collect();
+        Self {
+            heads: pick(&self.heads),
+            rows: self.rows.iter().map(pick).collect(),
+        }
+    }
+
+    /// The table in Markdown.
+    #[must_use]
+    pub fn markdown(&self) -> String {
+        let line = |cells: &[String]| {
+            let cells: Vec<String> = cells
+                .iter()
+                .map(|cell| cell.replace('|', "\\|").replace('\n', " "))
+                .collect();
+            format!("| {} |\n", cells.join(" | "))
+        };
+        let rule: Vec<String> = (0..self.heads.len())
+            .map(|column| if column == 0 { "---" } else { "---:" }.to_owned())
+            .collect();
+        let rows: String = self.rows.iter().map(|row| line(row)).collect();
+        line(&self.heads) + &line(&rule) + &rows
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_tables_align_their_columns() {
+        let grid = Grid {
+            heads: vec!["name".to_owned(), "n".to_owned()],
+            rows: vec![
+                vec!["a".to_owned(), "100".to_owned()],
+                vec!["long name".to_owned(), "2".to_owned()],
+            ],
+        };
+        assert_eq!(grid.text(), "name         n\na          100\nlong name    2\n");
+        assert_eq!(grid.columns(&["n"]).heads, ["n"]);
+    }
+
+    #[test]
+    fn markdown_keeps_bars_inside_their_cells() {
+        let grid = Grid {
+            heads: vec!["name".to_owned(), "n".to_owned()],
+            rows: vec![vec!["a|b".to_owned(), "1".to_owned()]],
+        };
+        assert_eq!(grid.markdown(), "| name | n |\n| --- | ---: |\n| a\\|b | 1 |\n");
+    }
+}
