@@ -33,6 +33,7 @@ const MAY_USE: [(&str, &[&str]); 15] = [
             "detection",
             "learning",
             "artifact",
+            "statistics",
             "report",
             "stages",
         ],

@@ -166,6 +166,8 @@ fn parse(head: &str, bound: SocketAddr) -> Result<(Request, bool), Answer> {
 
 fn is_this_machine(host: &str) -> bool {
     let name = match host.rsplit_once(':') {
+        // An address of version 6 without a port has colons of its own.
+        Some(_) if host.parse::<IpAddr>().is_ok() => host,
         Some((name, port)) if !name.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()) => name,
         _ => host,
     };
