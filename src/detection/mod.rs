@@ -5,9 +5,11 @@
 
 mod annotation;
 mod boxes;
+mod evidence;
 pub mod metrics;
 pub mod shapes;
 pub mod voc;
 
 pub use annotation::{AnnotatedImage, Annotation, Dataset, Detection, Detections, Image, ImageDetections, Source};
 pub use boxes::BoundingBox;
+pub use evidence::{Evidence, ImageEvidence, SeenBox, View};

@@ -15,12 +15,20 @@ use crate::detection::AnnotatedImage;
 pub struct ScoredImage {
     /// The image with its SA boxes.
     pub annotated: AnnotatedImage,
-    /// What it is ranked by, from the model of `round`: never brought up to date.
+    /// What it is ranked by, from the model of `scored_in`.
     pub score: f64,
-    /// The round that annotated it.
-    pub round: u32,
+    /// The round whose model gave the score.
+    pub scored_in: u32,
     /// Whether it has joined the labelled pool.
     pub labelled: bool,
+}
+
+impl ScoredImage {
+    /// The image's id.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.annotated.image.id
+    }
 }
 
 /// The images outside the labelled pool.
@@ -118,6 +126,41 @@ impl Pool {
             }
         }
         Ok(())
+    }
+
+    /// The pool after these images were drawn, in this order.
+    ///
+    /// # Errors
+    /// When a batch is still out or one of them is not among the unlabelled.
+    pub(super) fn with_drawn(&self, images: &[&str]) -> Result<Self, LearningError> {
+        self.check()?;
+        self.check_settled()?;
+        let mut pool = self.clone();
+        let chosen: BTreeSet<&str> = images.iter().copied().collect();
+        pool.unlabelled.retain(|id| !chosen.contains(id.as_str()));
+        if pool.unlabelled.len() + images.len() != self.unlabelled.len() {
+            let known: BTreeSet<&str> = self.unlabelled.iter().map(String::as_str).collect();
+            let unknown = images.iter().find(|id| !known.contains(**id)).copied();
+            return Err(LearningError::Missing {
+                image: unknown.unwrap_or_default().to_owned(),
+                wanted_by: "query",
+                missing_from: "unlabelled pool",
+            });
+        }
+        pool.drawn = images.iter().map(|&id| id.to_owned()).collect();
+        Ok(pool)
+    }
+
+    /// Checks that no batch is out.
+    pub(super) fn check_settled(&self) -> Result<(), LearningError> {
+        match self.drawn.first() {
+            None => Ok(()),
+            Some(image) => Err(LearningError::InTwoPlaces {
+                image: image.clone(),
+                first: "batch drawn before",
+                second: "pool to draw from",
+            }),
+        }
     }
 
     /// Puts a drawn image back, to be drawn again.

@@ -5,10 +5,13 @@
 mod charts;
 mod draw_batch;
 mod evaluate;
+mod held_images;
 mod merge_sa;
 mod parse_voc;
 mod ports;
+mod query;
 mod select;
+mod select_ceal;
 mod shapes;
 mod split_pools;
 mod tables;
@@ -26,13 +29,18 @@ pub fn built_in() -> Vec<Arc<dyn Stage>> {
         Arc::new(shapes::Shapes),
         Arc::new(split_pools::SplitPools),
         Arc::new(draw_batch::DrawBatch),
+        Arc::new(query::Candidates),
         Arc::new(merge_sa::MergeSa),
+        Arc::new(held_images::HeldImages),
+        Arc::new(held_images::ScoreImages),
+        Arc::new(select_ceal::SelectCeal),
         Arc::new(evaluate::Evaluate),
         Arc::new(until::Until),
         Arc::new(tables::Tables),
         Arc::new(charts::Charts),
         Arc::new(charts::Compare),
     ];
+    kinds.extend(query::Query::ALL.map(|kind| Arc::new(kind) as Arc<dyn Stage>));
     kinds.extend(select::Select::ALL.map(|kind| Arc::new(kind) as Arc<dyn Stage>));
     kinds
 }

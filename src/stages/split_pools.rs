@@ -16,6 +16,9 @@ pub(super) struct SplitPools;
 struct Params {
     /// Images of the initial labelled pool.
     initial: usize,
+    /// In place of `initial`: the share of the images beside the validation images.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    initial_share: Option<f64>,
     /// Labelled images set apart for the stop test and the choice of the best model.
     validation: usize,
     /// The seed of the shuffle.
@@ -30,6 +33,7 @@ impl Default for Params {
     fn default() -> Self {
         Self {
             initial: 1000,
+            initial_share: None,
             validation: 0,
             seed: 0,
             order: SplitOrder::default(),
@@ -42,7 +46,7 @@ impl Stage for SplitPools {
     fn info(&self) -> KindInfo {
         KindInfo {
             name: "split-pools".to_owned(),
-            version: 1,
+            version: 2,
             summary: "deals a dataset out: initial labelled images, validation images, pool".to_owned(),
             params: params_schema::<Params>(),
             inputs: vec![input("dataset", "dataset", "The images with their ground truth.")],
@@ -67,10 +71,13 @@ impl Stage for SplitPools {
     fn run(&self, job: &Job, _: &dyn Reporter) -> Result<Outcome, StageError> {
         let params: Params = job.params()?;
         let dataset = read_dataset(job.input("dataset")?)?;
-        let sizes = SplitSizes {
+        let mut sizes = SplitSizes {
             initial: params.initial,
             validation: params.validation,
         };
+        if let Some(share) = params.initial_share {
+            sizes = sizes.with_share(share, dataset.images.len())?;
+        }
         let parts = split(&dataset, sizes, params.order, params.seed)
             .map_err(|error| StageError::from(error).hint("lower `initial` or `validation`"))?;
         write_dataset(job.output("labelled")?, &parts.labelled)?;
