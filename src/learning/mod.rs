@@ -6,6 +6,7 @@
 mod annotate;
 mod draw;
 mod error;
+mod hold_out;
 mod ledger;
 mod merge;
 mod pool;
@@ -20,6 +21,7 @@ mod until;
 pub use annotate::{AnnotatedBatch, Annotator, Rules, annotate};
 pub use draw::{Draw, draw};
 pub use error::LearningError;
+pub use hold_out::{HeldOut, hold_out};
 pub use ledger::{Costs, Ledger, Prices, Work};
 pub use merge::{Difficult, Matching, Merged, Rejudge, Thresholds, merge};
 pub use pool::{Pool, ScoredImage};

@@ -1,6 +1,6 @@
 //! What is left to draw from, and where every image is that is not in the labelled pool.
 //!
-//! The invariant: an id is in one place only: unlabelled, waiting to be asked again, drawn, annotated or dropped.
+//! The invariant: an id is in one place only: unlabelled, waiting to be asked again, drawn, annotated, dropped or in the evaluation set.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -41,6 +41,8 @@ pub struct Pool {
     pub(super) attempts: BTreeMap<String, u32>,
     pub(super) annotated: Vec<ScoredImage>,
     pub(super) dropped: BTreeSet<String>,
+    #[serde(default)]
+    pub(super) evaluation: BTreeSet<String>,
 }
 
 impl Pool {
@@ -87,6 +89,12 @@ impl Pool {
         &self.dropped
     }
 
+    /// Set apart for the evaluation set that grows.
+    #[must_use]
+    pub fn evaluation(&self) -> &BTreeSet<String> {
+        &self.evaluation
+    }
+
     /// How often an image has been put back.
     #[must_use]
     pub fn attempts(&self, image: &str) -> u32 {
@@ -107,7 +115,9 @@ impl Pool {
         let annotated = self.annotated.iter();
         let annotated = annotated.map(|scored| (scored.annotated.image.id.as_str(), "annotated images"));
         let dropped = self.dropped.iter().map(|id| (id.as_str(), "dropped images"));
-        unlabelled.chain(requeue).chain(drawn).chain(annotated).chain(dropped)
+        let evaluation = self.evaluation.iter().map(|id| (id.as_str(), "evaluation set"));
+        let others = annotated.chain(dropped).chain(evaluation);
+        unlabelled.chain(requeue).chain(drawn).chain(others)
     }
 
     /// Checks that an id is in one place only; for a pool that comes from a file.
@@ -161,6 +171,23 @@ impl Pool {
                 second: "pool to draw from",
             }),
         }
+    }
+
+    /// Takes a drawn image out of the batch and keeps it for evaluation.
+    ///
+    /// # Errors
+    /// When it is not in the batch.
+    pub(super) fn set_apart(&mut self, image: &str) -> Result<(), LearningError> {
+        let Some(at) = self.drawn.iter().position(|drawn| drawn == image) else {
+            return Err(LearningError::Missing {
+                image: image.to_owned(),
+                wanted_by: "evaluation set",
+                missing_from: "pool's batch",
+            });
+        };
+        self.drawn.remove(at);
+        self.evaluation.insert(image.to_owned());
+        Ok(())
     }
 
     /// Puts a drawn image back, to be drawn again.

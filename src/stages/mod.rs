@@ -6,6 +6,7 @@ mod charts;
 mod draw_batch;
 mod evaluate;
 mod held_images;
+mod hold_out;
 mod merge_sa;
 mod parse_voc;
 mod ports;
@@ -30,6 +31,7 @@ pub fn built_in() -> Vec<Arc<dyn Stage>> {
         Arc::new(split_pools::SplitPools),
         Arc::new(draw_batch::DrawBatch),
         Arc::new(query::Candidates),
+        Arc::new(hold_out::HoldOut),
         Arc::new(merge_sa::MergeSa),
         Arc::new(held_images::HeldImages),
         Arc::new(held_images::ScoreImages),

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ports::{input, output};
 use crate::artifact::{read_dataset, write_dataset, write_json};
+use crate::detection::Dataset;
 use crate::learning::{Prices, SplitOrder, SplitSizes, Stats, split};
 use crate::stage::{Job, KindInfo, Outcome, Reporter, Stage, StageError, params_schema};
 
@@ -54,6 +55,7 @@ impl Stage for SplitPools {
                 output("labelled", "dataset", "The initial labelled pool."),
                 output("validation", "dataset", "Labelled images that are never trained on."),
                 output("pool", "pool", "The other images, in draw order."),
+                output("evaluation", "dataset", "No image: the evaluation set that grows, before round 1."),
                 output(
                     "ledger",
                     "ledger",
@@ -82,6 +84,11 @@ impl Stage for SplitPools {
             .map_err(|error| StageError::from(error).hint("lower `initial` or `validation`"))?;
         write_dataset(job.output("labelled")?, &parts.labelled)?;
         write_dataset(job.output("validation")?, &parts.validation)?;
+        let nothing = Dataset {
+            classes: dataset.classes.clone(),
+            images: Vec::new(),
+        };
+        write_dataset(job.output("evaluation")?, &nothing)?;
         write_json(job.output("pool")?, &parts.pool)?;
         write_json(job.output("ledger")?, &parts.ledger)?;
         write_json(job.output("costs")?, &parts.ledger.costs(0, &params.prices))?;
