@@ -18,6 +18,11 @@ mod split;
 mod strategies;
 mod until;
 
+#[cfg(test)]
+mod on_paper;
+#[cfg(test)]
+mod straight_line;
+
 pub use annotate::{AnnotatedBatch, Annotator, Rules, annotate};
 pub use draw::{Draw, draw};
 pub use error::LearningError;

@@ -182,7 +182,9 @@ pub fn merge(ground_truth: &[Annotation], detections: &[Detection], thresholds: 
     let silent = if certain.is_empty() { 1.0 } else { 0.0 };
     let count = objects.len() as f64;
     let matched = verdict.accepted.len();
-    let score_sum: f64 = verdict.accepted.iter().map(|&at| detections[at].score).sum();
+    // Not `sum`, which makes a negative zero of nothing: that is another score where scores are ordered.
+    let scores = verdict.accepted.iter().map(|&at| detections[at].score);
+    let score_sum = scores.fold(0.0, |sum, score| sum + score);
     let (al_ratio, sl_score) = match (objects.len(), thresholds.matching) {
         (0, _) => (1.0 - silent, silent),
         (_, Matching::BestOfAnyClass) => (1.0 - matched as f64 / count, score_sum / count),

@@ -197,6 +197,13 @@ fn an_image_without_objects_has_defined_scores() {
 }
 
 #[test]
+fn an_image_in_which_nothing_is_right_scores_a_plain_zero() {
+    let truth = [object(BoundingBox::new([0.0, 0.0, 10.0, 10.0]), 0)];
+    let merged = merge(&truth, &[], &Thresholds::default(), 1);
+    assert!(merged.sl_score == 0.0 && merged.sl_score.is_sign_positive());
+}
+
+#[test]
 fn difficult_objects_stay_but_do_not_count() {
     let mut truth = vec![
         object(BoundingBox::new([0.0, 0.0, 10.0, 10.0]), 0),

@@ -91,9 +91,10 @@ pub(super) fn select(round: Round<'_>, bands: &Bands, judged: &[Judged]) -> Resu
         // The least certain first: with a capped share they are the ones that are asked again soonest.
         uncertain.sort_by(|&a, &b| {
             let ids = [a, b].map(|at| images[at].image.id.as_str());
-            judged[a]
-                .certainty
-                .total_cmp(&judged[b].certainty)
+            // As `f32`, as everywhere: what has been through JSON may differ in the last bit.
+            let certainty = |at: usize| judged[at].certainty as f32;
+            certainty(a)
+                .total_cmp(&certainty(b))
                 .then_with(|| turn.tie(ids[0], ids[1]))
         });
     }

@@ -60,10 +60,11 @@ pub fn strategy_charts(rows: &[RoundRow]) -> Result<Vec<Chart>, ChartError> {
             |row| Some((f64::from(row.round), f64::from(row.labelled))),
         )?);
     }
+    charts.extend(super::columns::column_charts(rows)?);
     Ok(charts)
 }
 
-fn strategies(rows: &[RoundRow]) -> Vec<&str> {
+pub(super) fn strategies(rows: &[RoundRow]) -> Vec<&str> {
     let mut found: Vec<&str> = Vec::new();
     for row in rows {
         if !found.contains(&row.strategy.as_str()) {
@@ -109,7 +110,7 @@ fn line(
 }
 
 /// A strategy's points: for each round the mean over seeds of both coordinates.
-fn points(rows: &[RoundRow], strategy: &str, place: fn(&RoundRow) -> Option<(f64, f64)>) -> Vec<Point> {
+pub(super) fn points(rows: &[RoundRow], strategy: &str, place: fn(&RoundRow) -> Option<(f64, f64)>) -> Vec<Point> {
     let mut rounds: BTreeMap<u32, (Vec<f64>, Vec<f64>)> = BTreeMap::new();
     for row in rows.iter().filter(|row| row.strategy == strategy) {
         if let Some((x, y)) = place(row) {
