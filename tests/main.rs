@@ -14,4 +14,5 @@ mod inspect;
 mod main_job;
 mod shell;
 mod spec;
+mod strategies;
 mod support;

@@ -62,6 +62,26 @@ pub enum ArtifactFault {
         /// The value.
         value: f64,
     },
+    /// Rows of numbers that are not of one length.
+    #[error("`{column}` in row {row} has {count} numbers, the first row has {width}")]
+    Ragged {
+        /// The columns' name.
+        column: &'static str,
+        /// The row, counted from 1.
+        row: usize,
+        /// How many it has.
+        count: usize,
+        /// How many it should have.
+        width: usize,
+    },
+    /// A box in a view that its image does not have.
+    #[error("row {row} is a box in the view `{view}`, which its image does not have")]
+    UnknownView {
+        /// The row, counted from 1.
+        row: usize,
+        /// The view.
+        view: String,
+    },
     /// A source that is neither human nor model.
     #[error("`source` in row {row} is `{value}`, which is neither `human` nor `model`")]
     UnknownSource {

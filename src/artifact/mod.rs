@@ -6,6 +6,7 @@
 mod dataset;
 mod detections;
 mod error;
+mod evidence;
 mod exchange;
 mod json;
 mod rows;
@@ -14,5 +15,6 @@ pub mod schema;
 pub use dataset::{read_dataset, write_dataset};
 pub use detections::{read_detections, write_detections};
 pub use error::{ArtifactError, ArtifactFault};
+pub use evidence::{read_evidence, write_evidence};
 pub use exchange::ArtifactExchange;
 pub use json::{read_json, write_json};

@@ -11,6 +11,7 @@ pub mod export;
 pub mod folder;
 pub mod health;
 
+mod evidence;
 pub mod metrics;
 pub mod reading;
 pub mod shapes;
@@ -21,3 +22,4 @@ pub use annotation::{
     AnnotatedImage, Annotation, Dataset, Detection, Detections, Image, ImageDetections, Marks, Source,
 };
 pub use boxes::BoundingBox;
+pub use evidence::{Evidence, ImageEvidence, SeenBox, View};

@@ -30,13 +30,7 @@ pub fn draw(pool: &Pool, dataset: &Dataset, take: usize, requeue_share: f64) -> 
         });
     }
     pool.check()?;
-    if let Some(image) = pool.drawn.first() {
-        return Err(LearningError::InTwoPlaces {
-            image: image.clone(),
-            first: "batch drawn before",
-            second: "pool to draw from",
-        });
-    }
+    pool.check_settled()?;
     let capped = (requeue_share * take as f64).floor() as usize;
     let free = take.saturating_sub(pool.unlabelled.len());
     let again = capped.max(free).min(pool.requeue.len()).min(take);

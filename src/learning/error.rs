@@ -45,6 +45,9 @@ pub enum LearningError {
         /// The other's classes.
         second_classes: Vec<String>,
     },
+    /// A model is to draw boxes, but nobody says which it finds.
+    #[error("only a human alone annotates without detections")]
+    NoDetections,
     /// A parameter outside its range.
     #[error("`{name}` is {value}, but must be {range}")]
     OutOfRange {

@@ -1,6 +1,6 @@
 //! What is left to draw from, and where every image is that is not in the labelled pool.
 //!
-//! The invariant: an id is in one place only: unlabelled, waiting to be asked again, drawn, annotated or dropped.
+//! The invariant: an id is in one place only: unlabelled, waiting to be asked again, drawn, annotated, dropped or in the evaluation set.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,12 +15,20 @@ use crate::detection::AnnotatedImage;
 pub struct ScoredImage {
     /// The image with its SA boxes.
     pub annotated: AnnotatedImage,
-    /// What it is ranked by, from the model of `round`: never brought up to date.
+    /// What it is ranked by, from the model of `scored_in`.
     pub score: f64,
-    /// The round that annotated it.
-    pub round: u32,
+    /// The round whose model gave the score.
+    pub scored_in: u32,
     /// Whether it has joined the labelled pool.
     pub labelled: bool,
+}
+
+impl ScoredImage {
+    /// The image's id.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.annotated.image.id
+    }
 }
 
 /// The images outside the labelled pool.
@@ -33,6 +41,8 @@ pub struct Pool {
     pub(super) attempts: BTreeMap<String, u32>,
     pub(super) annotated: Vec<ScoredImage>,
     pub(super) dropped: BTreeSet<String>,
+    #[serde(default)]
+    pub(super) evaluation: BTreeSet<String>,
 }
 
 impl Pool {
@@ -79,6 +89,12 @@ impl Pool {
         &self.dropped
     }
 
+    /// Set apart for the evaluation set that grows.
+    #[must_use]
+    pub fn evaluation(&self) -> &BTreeSet<String> {
+        &self.evaluation
+    }
+
     /// How often an image has been put back.
     #[must_use]
     pub fn attempts(&self, image: &str) -> u32 {
@@ -99,7 +115,9 @@ impl Pool {
         let annotated = self.annotated.iter();
         let annotated = annotated.map(|scored| (scored.annotated.image.id.as_str(), "annotated images"));
         let dropped = self.dropped.iter().map(|id| (id.as_str(), "dropped images"));
-        unlabelled.chain(requeue).chain(drawn).chain(annotated).chain(dropped)
+        let evaluation = self.evaluation.iter().map(|id| (id.as_str(), "evaluation set"));
+        let others = annotated.chain(dropped).chain(evaluation);
+        unlabelled.chain(requeue).chain(drawn).chain(others)
     }
 
     /// Checks that an id is in one place only; for a pool that comes from a file.
@@ -117,6 +135,58 @@ impl Pool {
                 });
             }
         }
+        Ok(())
+    }
+
+    /// The pool after these images were drawn, in this order.
+    ///
+    /// # Errors
+    /// When a batch is still out or one of them is not among the unlabelled.
+    pub(super) fn with_drawn(&self, images: &[&str]) -> Result<Self, LearningError> {
+        self.check()?;
+        self.check_settled()?;
+        let mut pool = self.clone();
+        let chosen: BTreeSet<&str> = images.iter().copied().collect();
+        pool.unlabelled.retain(|id| !chosen.contains(id.as_str()));
+        if pool.unlabelled.len() + images.len() != self.unlabelled.len() {
+            let known: BTreeSet<&str> = self.unlabelled.iter().map(String::as_str).collect();
+            let unknown = images.iter().find(|id| !known.contains(**id)).copied();
+            return Err(LearningError::Missing {
+                image: unknown.unwrap_or_default().to_owned(),
+                wanted_by: "query",
+                missing_from: "unlabelled pool",
+            });
+        }
+        pool.drawn = images.iter().map(|&id| id.to_owned()).collect();
+        Ok(pool)
+    }
+
+    /// Checks that no batch is out.
+    pub(super) fn check_settled(&self) -> Result<(), LearningError> {
+        match self.drawn.first() {
+            None => Ok(()),
+            Some(image) => Err(LearningError::InTwoPlaces {
+                image: image.clone(),
+                first: "batch drawn before",
+                second: "pool to draw from",
+            }),
+        }
+    }
+
+    /// Takes a drawn image out of the batch and keeps it for evaluation.
+    ///
+    /// # Errors
+    /// When it is not in the batch.
+    pub(super) fn set_apart(&mut self, image: &str) -> Result<(), LearningError> {
+        let Some(at) = self.drawn.iter().position(|drawn| drawn == image) else {
+            return Err(LearningError::Missing {
+                image: image.to_owned(),
+                wanted_by: "evaluation set",
+                missing_from: "pool's batch",
+            });
+        };
+        self.drawn.remove(at);
+        self.evaluation.insert(image.to_owned());
         Ok(())
     }
 

@@ -40,6 +40,29 @@ pub struct Split {
     pub ledger: Ledger,
 }
 
+impl SplitSizes {
+    /// A share of what is left of `size` images beside the validation images: at least one, unless the share is 0.
+    ///
+    /// # Errors
+    /// When the share is no share.
+    pub fn with_share(self, share: f64, size: usize) -> Result<Self, LearningError> {
+        if !(0.0..=1.0).contains(&share) {
+            return Err(LearningError::OutOfRange {
+                name: "initial_share",
+                value: share.to_string(),
+                range: "in 0..=1",
+            });
+        }
+        let free = size.saturating_sub(self.validation);
+        let initial = (share * free as f64).round() as usize;
+        let least = usize::from(share > 0.0).min(free);
+        Ok(Self {
+            initial: initial.max(least),
+            ..self
+        })
+    }
+}
+
 /// Deals a dataset out: the initial images first, then validation, then the pool in draw order.
 ///
 /// # Errors
@@ -122,6 +145,20 @@ mod tests {
             let sizes = SplitSizes { initial, validation };
             assert!(split(&dataset(6, 1), sizes, SplitOrder::Listed, 0).is_err());
         }
+    }
+
+    #[test]
+    fn a_share_is_of_what_validation_leaves_and_at_least_one_image() {
+        let sizes = SplitSizes {
+            initial: 0,
+            validation: 40,
+        };
+        let initial = |share| sizes.with_share(share, 600).map(|sizes| sizes.initial);
+        assert_eq!(initial(0.1), Ok(56));
+        assert_eq!(initial(0.0001), Ok(1));
+        assert_eq!(initial(0.0), Ok(0));
+        assert_eq!(sizes.with_share(1.0, 10).unwrap().initial, 0);
+        assert!(initial(1.5).is_err() && initial(f64::NAN).is_err());
     }
 
     #[test]

@@ -152,11 +152,10 @@ impl Expansion {
             for &stage in inside {
                 self.place(draft, stage, turn, placed);
             }
-            if let Some(until) = draft
-                .until
-                .as_ref()
-                .filter(|until| round < rounds.max.value && round >= until.window)
-            {
+            if let Some(until) = draft.until.as_ref().filter(|until| {
+                let has_say = round >= until.window || !handed_on(draft, until).is_empty();
+                round < rounds.max.value && has_say
+            }) {
                 guard = Some(self.until(draft, until, turn, placed));
             }
         }
@@ -164,14 +163,23 @@ impl Expansion {
 
     fn until(&mut self, draft: &Draft, until: &DraftUntil, turn: Turn, placed: &Placed) -> NodeId {
         let round = turn.round.unwrap_or_default();
-        let rounds = round + 1 - until.window..=round;
+        let rounds = (round + 1).saturating_sub(until.window).max(1)..=round;
         let input = |round: u32| NodeInput {
             label: round.to_string(),
             node: placed[until.stage][round as usize - 1],
             output: until.output.to_owned(),
             ..NodeInput::default()
         };
-        let inputs = BTreeMap::from([(METRICS.to_owned(), rounds.map(input).collect())]);
+        let mut inputs = BTreeMap::from([(METRICS.to_owned(), rounds.map(input).collect())]);
+        for (port, stage, output) in handed_on(draft, until) {
+            let of_round = NodeInput {
+                node: placed[stage][round as usize - 1],
+                output: output.to_owned(),
+                carried: Some(port.to_owned()),
+                ..NodeInput::default()
+            };
+            inputs.insert(port.to_owned(), vec![of_round]);
+        }
         self.node(draft, UNTIL, until.kind, &until.params, inputs, turn)
     }
 
@@ -249,6 +257,27 @@ impl Expansion {
         });
         id
     }
+}
+
+/// What the rounds hand on to the stop test beside the metric: a carry with the name of one of its optional ports, such as the pool,
+/// which ends the rounds when it is empty.
+fn handed_on<'d>(draft: &'d Draft, until: &'d DraftUntil) -> Vec<(&'d str, StageIndex, &'d str)> {
+    let carries = draft.pipeline.rounds.iter().flat_map(|rounds| &rounds.carry);
+    let mut found = Vec::new();
+    for (carry, targets) in carries.zip(&draft.carries) {
+        let port = until
+            .kind
+            .inputs
+            .iter()
+            .find(|port| port.optional && port.name == carry.name.value);
+        if let (Some(port), Target::Stage(stage, output)) = (port, targets[1])
+            && draft.stages[stage].in_rounds
+            && let Some(output) = choose(draft.stages[stage].kind, output, port)
+        {
+            found.push((port.name.as_str(), stage, output.name.as_str()));
+        }
+    }
+    found
 }
 
 /// What a carry holds in a round, from what all held in the round before.

@@ -36,16 +36,50 @@ pub struct RoundRow {
     pub model_boxes_rejected: u32,
     /// Annotator's time by the cost model.
     pub annotation_seconds: f64,
+    /// Of the human boxes, those drawn from nothing.
+    pub boxes_drawn: u32,
+    /// Of the human boxes, those of the model pulled right.
+    pub boxes_corrected: u32,
+    /// Boxes of the model that the annotator looked at.
+    pub boxes_verified: u32,
+    /// Boxes of the model that the annotator deleted.
+    pub boxes_deleted: u32,
+    /// Images opened up to and with this round.
+    pub total_images_opened: u32,
     /// Boxes drawn up to and with this round.
     pub total_human_boxes: u32,
+    /// Boxes of the model looked at up to and with this round.
+    pub total_boxes_verified: u32,
     /// Annotator's time up to and with this round.
     pub total_annotation_seconds: f64,
+    /// The same in hours.
+    pub total_annotation_hours: f64,
     /// Share of the round's SA boxes that come from the model (self-learning).
     pub sl_ratio: Option<f64>,
     /// Share of the round's SA boxes that come from the annotator (active learning).
     pub al_ratio: Option<f64>,
+    /// The share of the boxes that the model is sure of that are right.
+    pub pseudo_label_precision: Option<f64>,
+    /// The share of the objects for which the model has such a right box.
+    pub pseudo_label_recall: Option<f64>,
+    /// How well the deploy score `certain_sum` orders the batch as the oracle's SL score does: Spearman's coefficient.
+    pub rank_certain_sum: Option<f64>,
+    /// The same for `certain_share`.
+    pub rank_certain_share: Option<f64>,
+    /// The same for `mean_score`.
+    pub rank_mean_score: Option<f64>,
+    /// The same for `weakest`.
+    pub rank_weakest: Option<f64>,
+    /// AP at IoU 0.5 on the evaluation set that grows with what is annotated.
+    pub growing_ap50: Option<f64>,
+    /// By how much AP50 on the test images lies below the best of the rounds before; below 0 while it still rises.
+    pub forgetting: Option<f64>,
+    /// Images of the growing evaluation set.
+    pub growing_images: u32,
     /// Images that the round trained on.
     pub trained_on: u32,
+    /// Of those, unlabelled ones with the model's boxes alone.
+    pub pseudo_labelled: u32,
     /// Images in the labelled pool after the round.
     pub labelled: u32,
     /// Images in the unlabelled pool after the round.
@@ -73,10 +107,10 @@ impl RoundRow {
             .integers("seed", rows.iter().map(|row| row.seed));
         table = varied::to_columns(table, &rows.iter().map(|row| &row.varied).collect::<Vec<_>>());
         table = table.counts("round", count(|row| row.round));
-        for (name, get) in MEASURES {
+        for (name, get, _) in MEASURES {
             table = table.optional_numbers(name, of(get));
         }
-        for (name, get) in COUNTS {
+        for (name, get, _) in COUNTS {
             table = table.counts(name, count(get));
         }
         table
@@ -84,6 +118,10 @@ impl RoundRow {
             .numbers(
                 "total_annotation_seconds",
                 rows.iter().map(|row| row.total_annotation_seconds),
+            )
+            .numbers(
+                "total_annotation_hours",
+                rows.iter().map(|row| row.total_annotation_hours),
             )
             .optional_numbers("seconds", of(|row| row.seconds))
             .finish()
@@ -97,72 +135,169 @@ impl RoundRow {
         let text = table.text("strategy")?;
         let mut varied = varied::from_columns(table)?;
         let (seed, round) = (table.integers("seed")?, table.counts("round")?);
-        let measures = MEASURES.map(|(name, _)| table.optional_numbers(name));
-        let [ap, ap50, ap75, validation_ap50, ap_shift, sl_ratio, al_ratio] = measures;
-        let (ap, ap50, ap75, validation_ap50) = (ap?, ap50?, ap75?, validation_ap50?);
-        let (ap_shift, sl_ratio, al_ratio) = (ap_shift?, sl_ratio?, al_ratio?);
-        let mut counts = Vec::with_capacity(COUNTS.len());
-        for (name, _) in COUNTS {
-            counts.push(table.counts(name)?);
-        }
         let annotation_seconds = table.numbers("annotation_seconds")?;
         let total_annotation_seconds = table.numbers("total_annotation_seconds")?;
+        let total_annotation_hours = table.numbers("total_annotation_hours")?;
         let seconds = table.optional_numbers("seconds")?;
         let mut row = |at: usize| Self {
             strategy: text[at].to_owned(),
             seed: seed[at],
             varied: std::mem::take(&mut varied[at]),
             round: round[at],
-            ap: ap[at],
-            ap50: ap50[at],
-            ap75: ap75[at],
-            validation_ap50: validation_ap50[at],
-            ap_shift: ap_shift[at],
-            sl_ratio: sl_ratio[at],
-            al_ratio: al_ratio[at],
-            images_opened: counts[0][at],
-            human_boxes: counts[1][at],
-            model_boxes_accepted: counts[2][at],
-            model_boxes_rejected: counts[3][at],
-            total_human_boxes: counts[4][at],
-            trained_on: counts[5][at],
-            labelled: counts[6][at],
-            unlabelled: counts[7][at],
-            requeued: counts[8][at],
-            skipped_images: counts[9][at],
-            skipped_boxes: counts[10][at],
             annotation_seconds: annotation_seconds[at],
             total_annotation_seconds: total_annotation_seconds[at],
+            total_annotation_hours: total_annotation_hours[at],
             seconds: seconds[at],
+            ..Self::default()
         };
-        Ok((0..table.height()).map(&mut row).collect())
+        let mut rows: Vec<Self> = (0..table.height()).map(&mut row).collect();
+        for (name, _, set) in MEASURES {
+            for (row, value) in rows.iter_mut().zip(table.optional_numbers(name)?) {
+                set(row, value);
+            }
+        }
+        for (name, _, set) in COUNTS {
+            for (row, value) in rows.iter_mut().zip(table.counts(name)?) {
+                set(row, value);
+            }
+        }
+        Ok(rows)
     }
 }
 
 type Get<T> = fn(&RoundRow) -> T;
+type Set<T> = fn(&mut RoundRow, T);
 
-const MEASURES: [(&str, Get<Option<f64>>); 7] = [
-    ("ap", |row| row.ap),
-    ("ap50", |row| row.ap50),
-    ("ap75", |row| row.ap75),
-    ("validation_ap50", |row| row.validation_ap50),
-    ("ap_shift", |row| row.ap_shift),
-    ("sl_ratio", |row| row.sl_ratio),
-    ("al_ratio", |row| row.al_ratio),
+const MEASURES: [(&str, Get<Option<f64>>, Set<Option<f64>>); 15] = [
+    ("ap", |row| row.ap, |row, value| row.ap = value),
+    ("ap50", |row| row.ap50, |row, value| row.ap50 = value),
+    ("ap75", |row| row.ap75, |row, value| row.ap75 = value),
+    (
+        "validation_ap50",
+        |row| row.validation_ap50,
+        |row, value| row.validation_ap50 = value,
+    ),
+    ("ap_shift", |row| row.ap_shift, |row, value| row.ap_shift = value),
+    ("sl_ratio", |row| row.sl_ratio, |row, value| row.sl_ratio = value),
+    ("al_ratio", |row| row.al_ratio, |row, value| row.al_ratio = value),
+    (
+        "pseudo_label_precision",
+        |row| row.pseudo_label_precision,
+        |row, value| row.pseudo_label_precision = value,
+    ),
+    (
+        "pseudo_label_recall",
+        |row| row.pseudo_label_recall,
+        |row, value| row.pseudo_label_recall = value,
+    ),
+    (
+        "rank_certain_sum",
+        |row| row.rank_certain_sum,
+        |row, value| row.rank_certain_sum = value,
+    ),
+    (
+        "rank_certain_share",
+        |row| row.rank_certain_share,
+        |row, value| row.rank_certain_share = value,
+    ),
+    (
+        "rank_mean_score",
+        |row| row.rank_mean_score,
+        |row, value| row.rank_mean_score = value,
+    ),
+    (
+        "rank_weakest",
+        |row| row.rank_weakest,
+        |row, value| row.rank_weakest = value,
+    ),
+    (
+        "growing_ap50",
+        |row| row.growing_ap50,
+        |row, value| row.growing_ap50 = value,
+    ),
+    ("forgetting", |row| row.forgetting, |row, value| row.forgetting = value),
 ];
 
-const COUNTS: [(&str, Get<u32>); 11] = [
-    ("images_opened", |row| row.images_opened),
-    ("human_boxes", |row| row.human_boxes),
-    ("model_boxes_accepted", |row| row.model_boxes_accepted),
-    ("model_boxes_rejected", |row| row.model_boxes_rejected),
-    ("total_human_boxes", |row| row.total_human_boxes),
-    ("trained_on", |row| row.trained_on),
-    ("labelled", |row| row.labelled),
-    ("unlabelled", |row| row.unlabelled),
-    ("requeued", |row| row.requeued),
-    ("skipped_images", |row| row.skipped_images),
-    ("skipped_boxes", |row| row.skipped_boxes),
+const COUNTS: [(&str, Get<u32>, Set<u32>); 19] = [
+    (
+        "images_opened",
+        |row| row.images_opened,
+        |row, value| row.images_opened = value,
+    ),
+    (
+        "human_boxes",
+        |row| row.human_boxes,
+        |row, value| row.human_boxes = value,
+    ),
+    (
+        "model_boxes_accepted",
+        |row| row.model_boxes_accepted,
+        |row, value| row.model_boxes_accepted = value,
+    ),
+    (
+        "model_boxes_rejected",
+        |row| row.model_boxes_rejected,
+        |row, value| row.model_boxes_rejected = value,
+    ),
+    (
+        "boxes_drawn",
+        |row| row.boxes_drawn,
+        |row, value| row.boxes_drawn = value,
+    ),
+    (
+        "boxes_corrected",
+        |row| row.boxes_corrected,
+        |row, value| row.boxes_corrected = value,
+    ),
+    (
+        "boxes_verified",
+        |row| row.boxes_verified,
+        |row, value| row.boxes_verified = value,
+    ),
+    (
+        "boxes_deleted",
+        |row| row.boxes_deleted,
+        |row, value| row.boxes_deleted = value,
+    ),
+    (
+        "total_images_opened",
+        |row| row.total_images_opened,
+        |row, value| row.total_images_opened = value,
+    ),
+    (
+        "total_human_boxes",
+        |row| row.total_human_boxes,
+        |row, value| row.total_human_boxes = value,
+    ),
+    (
+        "total_boxes_verified",
+        |row| row.total_boxes_verified,
+        |row, value| row.total_boxes_verified = value,
+    ),
+    (
+        "growing_images",
+        |row| row.growing_images,
+        |row, value| row.growing_images = value,
+    ),
+    ("trained_on", |row| row.trained_on, |row, value| row.trained_on = value),
+    (
+        "pseudo_labelled",
+        |row| row.pseudo_labelled,
+        |row, value| row.pseudo_labelled = value,
+    ),
+    ("labelled", |row| row.labelled, |row, value| row.labelled = value),
+    ("unlabelled", |row| row.unlabelled, |row, value| row.unlabelled = value),
+    ("requeued", |row| row.requeued, |row, value| row.requeued = value),
+    (
+        "skipped_images",
+        |row| row.skipped_images,
+        |row, value| row.skipped_images = value,
+    ),
+    (
+        "skipped_boxes",
+        |row| row.skipped_boxes,
+        |row, value| row.skipped_boxes = value,
+    ),
 ];
 
 #[cfg(test)]
@@ -189,6 +324,23 @@ mod tests {
                 human_boxes: 20 + round,
                 model_boxes_accepted: 30 + round,
                 model_boxes_rejected: 40 + round,
+                boxes_drawn: 21 + round,
+                boxes_corrected: 22 + round,
+                boxes_verified: 23 + round,
+                boxes_deleted: 24 + round,
+                total_images_opened: 25 + round,
+                total_boxes_verified: 26 + round,
+                growing_images: 27 + round,
+                pseudo_labelled: 28 + round,
+                pseudo_label_precision: Some(0.8),
+                pseudo_label_recall: Some(0.7),
+                rank_certain_sum: Some(0.5),
+                rank_certain_share: None,
+                rank_mean_score: Some(-0.25),
+                rank_weakest: Some(1.0),
+                growing_ap50: Some(0.6),
+                forgetting: Some(-0.1),
+                total_annotation_hours: 0.5,
                 annotation_seconds: 50.5,
                 total_human_boxes: 60 + round,
                 total_annotation_seconds: 70.5,

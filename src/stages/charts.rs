@@ -56,7 +56,7 @@ impl Stage for Compare {
     fn info(&self) -> KindInfo {
         KindInfo {
             name: "compare".to_owned(),
-            version: 1,
+            version: 2,
             summary: "Several tables of rounds as one, with a summary by strategy".to_owned(),
             params: params_schema::<NoParams>(),
             inputs: vec![many("rounds", "table", "tables of rounds, one a pipeline")],

@@ -4,8 +4,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::ports::{input, output};
+use super::select::TAKE;
 use crate::artifact::{read_dataset, read_json, write_dataset, write_json};
-use crate::learning::{Pool, draw};
+use crate::learning::{Pool, Preset, draw};
 use crate::stage::{Job, KindInfo, Outcome, Reporter, Stage, StageError, params_schema};
 
 /// The stage kind.
@@ -14,19 +15,21 @@ pub(super) struct DrawBatch;
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 struct Params {
-    /// K: how many images to draw. A pool that runs out gives fewer, then none.
-    #[schemars(range(min = 1))]
-    take: usize,
-    /// The share of the batch that images asked before may fill, so that new ones are drawn too. 1 is the first implementation's.
+    /// K: how many images to draw; null draws all. A pool that runs out gives fewer, then none.
+    take: Option<usize>,
+    /// Where `requeue_share` is null: `sound` is 0.5, `as_published` is 1, as in the first implementation.
+    preset: Preset,
+    /// The share of the batch that images asked before may fill, so that new ones are drawn too. Null: by the preset.
     #[schemars(range(min = 0.0, max = 1.0))]
-    requeue_share: f64,
+    requeue_share: Option<f64>,
 }
 
 impl Default for Params {
     fn default() -> Self {
         Self {
-            take: 400,
-            requeue_share: 0.5,
+            take: Some(TAKE),
+            preset: Preset::default(),
+            requeue_share: None,
         }
     }
 }
@@ -35,7 +38,7 @@ impl Stage for DrawBatch {
     fn info(&self) -> KindInfo {
         KindInfo {
             name: "draw-batch".to_owned(),
-            version: 1,
+            version: 2,
             summary: "draws the next images to annotate: those to be asked again, then new ones".to_owned(),
             params: params_schema::<Params>(),
             inputs: vec![
@@ -60,7 +63,12 @@ impl Stage for DrawBatch {
         let params: Params = job.params()?;
         let pool: Pool = read_json(job.input("pool")?)?;
         let dataset = read_dataset(job.input("dataset")?)?;
-        let drawn = draw(&pool, &dataset, params.take, params.requeue_share)?;
+        let share = params.requeue_share.unwrap_or(match params.preset {
+            Preset::Sound => 0.5,
+            Preset::AsPublished => 1.0,
+        });
+        let take = params.take.unwrap_or(dataset.images.len());
+        let drawn = draw(&pool, &dataset, take, share)?;
         write_dataset(job.output("batch")?, &drawn.batch)?;
         write_json(job.output("pool")?, &drawn.pool)?;
         let count = drawn.batch.images.len();
@@ -69,8 +77,7 @@ impl Stage for DrawBatch {
         outcome
             .metrics
             .insert("asked_again".to_owned(), drawn.asked_again as f64);
-        if count < params.take {
-            let wanted = params.take;
+        if let Some(wanted) = params.take.filter(|&wanted| count < wanted) {
             outcome
                 .notes
                 .push(format!("{wanted} images wanted, {count} were left to draw"));

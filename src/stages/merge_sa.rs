@@ -3,9 +3,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::ports::{input, output};
+use super::ports::{input, optional, output};
 use crate::artifact::{read_dataset, read_detections, read_json, write_dataset, write_json};
-use crate::learning::{Difficult, Ledger, MergeRule, Prices, Thresholds, annotate};
+use crate::learning::{Annotator, Difficult, Ledger, Matching, Preset, Prices, Rejudge, Rules, Thresholds, annotate};
 use crate::stage::{Job, KindInfo, Outcome, Reporter, Stage, StageError, params_schema};
 
 /// The stage kind.
@@ -26,8 +26,14 @@ struct Params {
     /// The overlap (IoU) with an object from which on a proposed box is right.
     #[schemars(range(min = 0.0, max = 1.0))]
     ground_truth_iou: f64,
-    /// `strict` does not depend on order and gives an object to one box; `seed` does as the first implementation did.
-    rule: MergeRule,
+    /// How the choices are made that are null: `sound`, or `as_published` as the first implementation made them.
+    preset: Preset,
+    /// How certain boxes are checked against the others: `order_free`, or `sequential`, using up uncertain ones. Null: by the preset.
+    rejudge: Option<Rejudge>,
+    /// How certain boxes are held against the objects: `one_to_one`, or `best_of_any_class`. Null: by the preset.
+    matching: Option<Matching>,
+    /// Who draws: the model where it is sure and right and the human for the rest (`sa`), the `human` alone, the `model` alone.
+    annotator: Annotator,
     /// Whether difficult objects are asked for and counted.
     difficult: Difficult,
     /// Seconds of an annotator's time.
@@ -44,7 +50,10 @@ impl Default for Params {
             uncertain: thresholds.uncertain,
             judge_iou: thresholds.judge_iou,
             ground_truth_iou: thresholds.ground_truth_iou,
-            rule: thresholds.rule,
+            preset: Preset::default(),
+            rejudge: None,
+            matching: None,
+            annotator: Annotator::default(),
             difficult: thresholds.difficult,
             prices: Prices::default(),
             round: 1,
@@ -54,12 +63,14 @@ impl Default for Params {
 
 impl Params {
     fn thresholds(&self) -> Thresholds {
+        let preset = Thresholds::default().with_preset(self.preset);
         Thresholds {
             certain: self.certain,
             uncertain: self.uncertain,
             judge_iou: self.judge_iou,
             ground_truth_iou: self.ground_truth_iou,
-            rule: self.rule,
+            rejudge: self.rejudge.unwrap_or(preset.rejudge),
+            matching: self.matching.unwrap_or(preset.matching),
             difficult: self.difficult,
         }
     }
@@ -69,15 +80,15 @@ impl Stage for MergeSa {
     fn info(&self) -> KindInfo {
         KindInfo {
             name: "merge-sa".to_owned(),
-            version: 1,
+            version: 2,
             summary: "annotates a batch: the model's boxes where it is sure and right, the human's for the rest"
                 .to_owned(),
             params: params_schema::<Params>(),
             inputs: vec![
-                input(
+                optional(
                     "detections",
                     "detections",
-                    "What the model finds in the batch, all scores.",
+                    "What the model finds in the batch, all scores; a human alone needs none.",
                 ),
                 input("batch", "dataset", "The batch; its boxes are the oracle's."),
                 input("ledger", "ledger", "What has been paid for."),
@@ -100,11 +111,15 @@ impl Stage for MergeSa {
 
     fn run(&self, job: &Job, _: &dyn Reporter) -> Result<Outcome, StageError> {
         let params: Params = job.params()?;
-        let detections = read_detections(job.input("detections")?)?;
+        let detections = job.optional_input("detections").map(read_detections).transpose()?;
         let batch = read_dataset(job.input("batch")?)?;
         let ledger: Ledger = read_json(job.input("ledger")?)?;
-        let rules = (&params.thresholds(), &params.prices);
-        let done = annotate(&detections, &batch, &ledger, rules, params.round)?;
+        let rules = Rules {
+            thresholds: params.thresholds(),
+            prices: params.prices,
+            annotator: params.annotator,
+        };
+        let done = annotate(detections.as_ref(), &batch, &ledger, &rules, params.round)?;
         write_dataset(job.output("annotations")?, &done.annotations)?;
         write_json(job.output("scores")?, &done.scores)?;
         write_json(job.output("ledger")?, &done.ledger)?;

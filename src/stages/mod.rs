@@ -7,13 +7,17 @@ mod draw_batch;
 mod evaluate;
 pub mod evaluation;
 mod export_dataset;
+mod held_images;
+mod hold_out;
 mod merge_sa;
 mod parse_coco;
 mod parse_voc;
 mod parse_yolo;
 mod ports;
+mod query;
 mod read_folder;
 mod select;
+mod select_ceal;
 mod shapes;
 mod split_pools;
 mod tables;
@@ -33,7 +37,12 @@ pub fn built_in() -> Vec<Arc<dyn Stage>> {
         Arc::new(shapes::Shapes),
         Arc::new(split_pools::SplitPools),
         Arc::new(draw_batch::DrawBatch),
+        Arc::new(query::Candidates),
+        Arc::new(hold_out::HoldOut),
         Arc::new(merge_sa::MergeSa),
+        Arc::new(held_images::HeldImages),
+        Arc::new(held_images::ScoreImages),
+        Arc::new(select_ceal::SelectCeal),
         Arc::new(evaluate::Evaluate),
         Arc::new(export_dataset::ExportDataset),
         Arc::new(until::Until),
@@ -41,6 +50,7 @@ pub fn built_in() -> Vec<Arc<dyn Stage>> {
         Arc::new(charts::Charts),
         Arc::new(charts::Compare),
     ];
+    kinds.extend(query::Query::ALL.map(|kind| Arc::new(kind) as Arc<dyn Stage>));
     kinds.extend(select::Select::ALL.map(|kind| Arc::new(kind) as Arc<dyn Stage>));
     kinds
 }

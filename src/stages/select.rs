@@ -1,16 +1,16 @@
-//! `select-v1`, `select-v1-plus`, `select-topk-v1`, `select-topk-v2`, `select-topk-v3`: one adapter, a strategy each.
+//! `select-v1`, `select-v1-plus`, `select-topk-v1`, `select-topk-v2`, `select-topk-v3`, `select-sl-only`: one adapter, a strategy each.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::ports::{input, output};
+use super::ports::{input, optional, output};
 use crate::artifact::{read_dataset, read_json, write_dataset, write_json};
 use crate::learning::{
-    Bands, Judge, LearningError, Mode, Pool, Round, Scores, Selection, select_topk_v1, select_topk_v2, select_topk_v3,
-    select_v1, select_v1_plus,
+    Bands, DeployScore, Judge, LearningError, MiddleBand, Pool, Preset, Ranking, Replay, Round, Score, Scores,
+    Selection, Sets, Ties, select_sl_only, select_topk_v1, select_topk_v2, select_topk_v3, select_v1, select_v1_plus,
 };
-use crate::stage::{Job, KindInfo, Outcome, Reporter, Stage, StageError, params_schema};
+use crate::stage::{InputPort, Job, KindInfo, Outcome, OutputPort, Reporter, Stage, StageError, params_schema};
 
 /// The stage kinds.
 #[derive(Clone, Copy)]
@@ -20,6 +20,7 @@ pub(super) enum Select {
     TopkV1,
     TopkV2,
     TopkV3,
+    SlOnly,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -32,8 +33,8 @@ struct PlainParams {
     seed: u64,
     /// The round.
     round: u32,
-    /// `strict`, or `seed` as the first implementation did.
-    mode: Mode,
+    /// `drawn` trains on K labelled images, `all` on the whole labelled pool.
+    replay: Replay,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -46,10 +47,18 @@ struct RankedParams {
     seed: u64,
     /// The round.
     round: u32,
-    /// `strict`, or `seed` as the first implementation did: overlapping sets.
-    mode: Mode,
+    /// `drawn` trains on K labelled images, `all` on the whole labelled pool.
+    replay: Replay,
+    /// How the choices are made that are null: `sound`, or `as_published` as the first implementation made them.
+    preset: Preset,
     /// Judge by the oracle's AL ratio, or by the `deploy` score that needs no ground truth.
-    judge: Judge,
+    score: Score,
+    /// Which score that needs no ground truth.
+    deploy_score: DeployScore,
+    /// Both ends of the ranking `disjoint`, or `overlapping` while there are fewer than 2K images. Null: by the preset.
+    sets: Option<Sets>,
+    /// Images of one score in an order by the seed (`seeded`) or as they are `listed`. Null: by the preset.
+    ties: Option<Ties>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -62,28 +71,37 @@ struct TopkV2Params {
     seed: u64,
     /// The round.
     round: u32,
-    /// `strict`, or `seed` as the first implementation did: the middle band is thrown away, images are asked again without end.
-    mode: Mode,
+    /// `drawn` trains on K labelled images, `all` on the whole labelled pool.
+    replay: Replay,
+    /// How the choices are made that are null: `sound`, or `as_published` as the first implementation made them.
+    preset: Preset,
     /// Judge by the oracle's AL ratio, or by the `deploy` score that needs no ground truth.
-    judge: Judge,
+    score: Score,
+    /// Which score that needs no ground truth.
+    deploy_score: DeployScore,
     /// Images with an AL ratio up to this are certain: they join the labelled pool.
     #[schemars(range(min = 0.0, max = 1.0))]
     certain: f64,
     /// Images with an AL ratio from this on are uncertain: they are trained on and asked again.
     #[schemars(range(min = 0.0, max = 1.0))]
     uncertain: f64,
-    /// How often an image may be asked again before it joins the labelled pool.
-    max_attempts: u32,
+    /// Images between the two join the labelled pool (`label`) or are thrown away (`drop`). Null: by the preset.
+    middle_band: Option<MiddleBand>,
+    /// How often an image may be asked again before it joins the labelled pool. Null: by the preset, 2 or without end.
+    max_attempts: Option<u32>,
+    /// Images of one score in an order by the seed (`seeded`) or as they are `listed`. Null: by the preset.
+    ties: Option<Ties>,
 }
 
-/// Thresholds by name.
+/// Thresholds by name: certain, uncertain.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-enum Preset {
+enum Pair {
     /// 0.5 and 0.3: the first implementation's last.
     #[default]
+    #[serde(rename = "0.5/0.3")]
     Late,
     /// 0.75 and 0.5: its first.
+    #[serde(rename = "0.75/0.5")]
     Early,
 }
 
@@ -97,23 +115,32 @@ struct TopkV3Params {
     seed: u64,
     /// The round.
     round: u32,
-    /// `strict`, or `seed` as the first implementation did: the middle band is thrown away, images are asked again without end.
-    mode: Mode,
-    /// Judge by the oracle's SL score, or by the `deploy` score that needs no ground truth.
-    judge: Judge,
-    /// The thresholds where `certain` and `uncertain` do not say: `late` is 0.5 and 0.3, `early` is 0.75 and 0.5.
+    /// `drawn` trains on K labelled images, `all` on the whole labelled pool.
+    replay: Replay,
+    /// How the choices are made that are null: `sound`, or `as_published` as the first implementation made them.
     preset: Preset,
-    /// Images with an SL score from this on are certain: they join the labelled pool. Null: by the preset.
+    /// Judge by the oracle's SL score, or by the `deploy` score that needs no ground truth.
+    score: Score,
+    /// Which score that needs no ground truth.
+    deploy_score: DeployScore,
+    /// Both thresholds where `certain` and `uncertain` do not say: the first implementation's last pair, or its first.
+    thresholds: Pair,
+    /// Images with an SL score from this on are certain: they join the labelled pool. Null: by `thresholds`.
     #[schemars(range(min = 0.0, max = 1.0))]
     certain: Option<f64>,
-    /// Images with an SL score up to this are uncertain: they are trained on and asked again. Null: by the preset.
+    /// Images with an SL score up to this are uncertain: they are trained on and asked again. Null: by `thresholds`.
     #[schemars(range(min = 0.0, max = 1.0))]
     uncertain: Option<f64>,
-    /// How often an image may be asked again before it joins the labelled pool.
-    max_attempts: u32,
+    /// Images between the two join the labelled pool (`label`) or are thrown away (`drop`). Null: by the preset.
+    middle_band: Option<MiddleBand>,
+    /// How often an image may be asked again before it joins the labelled pool. Null: by the preset, 2 or without end.
+    max_attempts: Option<u32>,
+    /// Images of one score in an order by the seed (`seeded`) or as they are `listed`. Null: by the preset.
+    ties: Option<Ties>,
 }
 
-const TAKE: usize = 400;
+/// K, as everywhere.
+pub(super) const TAKE: usize = 400;
 
 impl Default for PlainParams {
     fn default() -> Self {
@@ -121,7 +148,7 @@ impl Default for PlainParams {
             take: TAKE,
             seed: 0,
             round: 1,
-            mode: Mode::default(),
+            replay: Replay::default(),
         }
     }
 }
@@ -132,24 +159,32 @@ impl Default for RankedParams {
             take: TAKE,
             seed: 0,
             round: 1,
-            mode: Mode::default(),
-            judge: Judge::default(),
+            replay: Replay::default(),
+            preset: Preset::default(),
+            score: Score::default(),
+            deploy_score: DeployScore::default(),
+            sets: None,
+            ties: None,
         }
     }
 }
 
 impl Default for TopkV2Params {
     fn default() -> Self {
-        let bands = Bands::topk_v2();
+        let bands = Bands::topk_v2(Preset::default());
         Self {
             take: TAKE,
             seed: 0,
             round: 1,
-            mode: Mode::default(),
-            judge: bands.judge,
+            replay: Replay::default(),
+            preset: Preset::default(),
+            score: Score::default(),
+            deploy_score: DeployScore::default(),
             certain: bands.certain,
             uncertain: bands.uncertain,
-            max_attempts: bands.max_attempts,
+            middle_band: None,
+            max_attempts: None,
+            ties: None,
         }
     }
 }
@@ -160,34 +195,63 @@ impl Default for TopkV3Params {
             take: TAKE,
             seed: 0,
             round: 1,
-            mode: Mode::default(),
-            judge: Judge::default(),
+            replay: Replay::default(),
             preset: Preset::default(),
+            score: Score::default(),
+            deploy_score: DeployScore::default(),
+            thresholds: Pair::default(),
             certain: None,
             uncertain: None,
-            max_attempts: Bands::topk_v3().max_attempts,
+            middle_band: None,
+            max_attempts: None,
+            ties: None,
+        }
+    }
+}
+
+impl TopkV2Params {
+    fn bands(&self) -> Bands {
+        let preset = Bands::topk_v2(self.preset);
+        Bands {
+            certain: self.certain,
+            uncertain: self.uncertain,
+            max_attempts: self.max_attempts.or(preset.max_attempts),
+            middle_band: self.middle_band.unwrap_or(preset.middle_band),
+            judge: judge(self.score, self.deploy_score),
         }
     }
 }
 
 impl TopkV3Params {
     fn bands(&self) -> Bands {
-        let preset = match self.preset {
-            Preset::Late => Bands::topk_v3(),
-            Preset::Early => Bands::topk_v3_early(),
+        let preset = match self.thresholds {
+            Pair::Late => Bands::topk_v3(self.preset),
+            Pair::Early => Bands::topk_v3_early(self.preset),
         };
         Bands {
             certain: self.certain.unwrap_or(preset.certain),
             uncertain: self.uncertain.unwrap_or(preset.uncertain),
-            max_attempts: self.max_attempts,
-            judge: self.judge,
+            max_attempts: self.max_attempts.or(preset.max_attempts),
+            middle_band: self.middle_band.unwrap_or(preset.middle_band),
+            judge: judge(self.score, self.deploy_score),
         }
     }
 }
 
+const fn judge(score: Score, deploy: DeployScore) -> Judge {
+    Judge { score, deploy }
+}
+
 impl Select {
     /// All of them.
-    pub(super) const ALL: [Self; 5] = [Self::V1, Self::V1Plus, Self::TopkV1, Self::TopkV2, Self::TopkV3];
+    pub(super) const ALL: [Self; 6] = [
+        Self::V1,
+        Self::V1Plus,
+        Self::TopkV1,
+        Self::TopkV2,
+        Self::TopkV3,
+        Self::SlOnly,
+    ];
 
     /// Name, summary, params.
     fn words(self) -> (&'static str, &'static str, Value) {
@@ -217,37 +281,45 @@ impl Select {
                 "trains on images with a low SL score and asks them again, keeps those with a high one",
                 params_schema::<TopkV3Params>(),
             ),
+            Self::SlOnly => (
+                "select-sl-only",
+                "trains on images in which the model is sure of a box and keeps them, asks the others again",
+                params_schema::<PlainParams>(),
+            ),
         }
     }
 
     fn select(self, job: &Job, parts: &Parts) -> Result<Selection, StageError> {
         let selection = match self {
-            Self::V1 | Self::V1Plus => {
+            Self::V1 | Self::V1Plus | Self::SlOnly => {
                 let p: PlainParams = job.params()?;
-                let round = parts.round((p.take, p.seed, p.round, p.mode));
-                if matches!(self, Self::V1) {
-                    select_v1(round)
-                } else {
-                    select_v1_plus(round)
+                let round = parts.round((p.take, p.seed, p.round), Ties::default(), p.replay);
+                match self {
+                    Self::V1 => select_v1(round),
+                    Self::V1Plus => select_v1_plus(round),
+                    _ => select_sl_only(round),
                 }
             }
             Self::TopkV1 => {
                 let p: RankedParams = job.params()?;
-                select_topk_v1(parts.round((p.take, p.seed, p.round, p.mode)), p.judge)
+                let ties = p.ties.unwrap_or_else(|| Ties::of(p.preset));
+                let rescores: Option<Scores> = job.optional_input("rescores").map(read_json).transpose()?;
+                let ranking = Ranking {
+                    judge: judge(p.score, p.deploy_score),
+                    sets: p.sets.unwrap_or_else(|| Sets::of(p.preset)),
+                    rescores: rescores.as_ref(),
+                };
+                select_topk_v1(parts.round((p.take, p.seed, p.round), ties, p.replay), &ranking)
             }
             Self::TopkV2 => {
                 let p: TopkV2Params = job.params()?;
-                let bands = Bands {
-                    certain: p.certain,
-                    uncertain: p.uncertain,
-                    max_attempts: p.max_attempts,
-                    judge: p.judge,
-                };
-                select_topk_v2(parts.round((p.take, p.seed, p.round, p.mode)), &bands)
+                let ties = p.ties.unwrap_or_else(|| Ties::of(p.preset));
+                select_topk_v2(parts.round((p.take, p.seed, p.round), ties, p.replay), &p.bands())
             }
             Self::TopkV3 => {
                 let p: TopkV3Params = job.params()?;
-                select_topk_v3(parts.round((p.take, p.seed, p.round, p.mode)), &p.bands())
+                let ties = p.ties.unwrap_or_else(|| Ties::of(p.preset));
+                select_topk_v3(parts.round((p.take, p.seed, p.round), ties, p.replay), &p.bands())
             }
         };
         selection.map_err(|error: LearningError| error.into())
@@ -255,7 +327,7 @@ impl Select {
 }
 
 /// What was read.
-struct Parts {
+pub(super) struct Parts {
     labelled: crate::detection::Dataset,
     annotated: crate::detection::Dataset,
     scores: Scores,
@@ -263,7 +335,17 @@ struct Parts {
 }
 
 impl Parts {
-    const fn round(&self, (take, seed, round, mode): (usize, u64, u32, Mode)) -> Round<'_> {
+    /// Reads the four inputs that every strategy has.
+    pub(super) fn read(job: &Job) -> Result<Self, StageError> {
+        Ok(Self {
+            labelled: read_dataset(job.input("labelled")?)?,
+            annotated: read_dataset(job.input("annotations")?)?,
+            scores: read_json(job.input("scores")?)?,
+            pool: read_json(job.input("pool")?)?,
+        })
+    }
+
+    pub(super) const fn round(&self, (take, seed, round): (usize, u64, u32), ties: Ties, replay: Replay) -> Round<'_> {
         Round {
             labelled: &self.labelled,
             annotated: &self.annotated,
@@ -272,31 +354,71 @@ impl Parts {
             take,
             round,
             seed,
-            mode,
+            ties,
+            replay,
         }
     }
+}
+
+/// The inputs that every strategy has.
+pub(super) fn inputs() -> Vec<InputPort> {
+    vec![
+        input("annotations", "dataset", "The batch with its SA boxes."),
+        input("scores", "scores", "How sure the model was of each image of the batch."),
+        input("labelled", "dataset", "The labelled pool."),
+        input("pool", "pool", "The pool with the batch marked as drawn."),
+    ]
+}
+
+/// The outputs that every strategy has.
+pub(super) fn outputs() -> Vec<OutputPort> {
+    vec![
+        output("train", "dataset", "What the next training sees."),
+        output("labelled", "dataset", "The labelled pool of the next round."),
+        output("pool", "pool", "The pool of the next round."),
+        output("stats", "metrics", "Sizes of the pools, SL and AL share."),
+    ]
+}
+
+/// Writes what a strategy decided.
+pub(super) fn write(job: &Job, selection: Selection) -> Result<Outcome, StageError> {
+    write_dataset(job.output("train")?, &selection.train)?;
+    write_dataset(job.output("labelled")?, &selection.labelled)?;
+    write_json(job.output("pool")?, &selection.pool)?;
+    write_json(job.output("stats")?, &selection.stats)?;
+    let stats = &selection.stats;
+    let mut outcome = Outcome {
+        notes: selection.notes,
+        ..Outcome::default()
+    };
+    let figures = [
+        ("train", stats.train),
+        ("labelled", stats.labelled),
+        ("unlabelled", stats.unlabelled),
+        ("requeue", stats.requeue),
+    ];
+    outcome
+        .metrics
+        .extend(figures.map(|(name, count)| (name.to_owned(), count as f64)));
+    Ok(outcome)
 }
 
 impl Stage for Select {
     fn info(&self) -> KindInfo {
         let (name, summary, params) = self.words();
+        let mut inputs = inputs();
+        if matches!(self, Self::TopkV1) {
+            let doc =
+                "What the model of this round says of images annotated earlier; without it they keep their scores.";
+            inputs.push(optional("rescores", "scores", doc));
+        }
         KindInfo {
             name: name.to_owned(),
-            version: 1,
+            version: 2,
             summary: summary.to_owned(),
             params,
-            inputs: vec![
-                input("annotations", "dataset", "The batch with its SA boxes."),
-                input("scores", "scores", "How sure the model was of each image of the batch."),
-                input("labelled", "dataset", "The labelled pool."),
-                input("pool", "pool", "The pool with the batch marked as drawn."),
-            ],
-            outputs: vec![
-                output("train", "dataset", "What the next training sees."),
-                output("labelled", "dataset", "The labelled pool of the next round."),
-                output("pool", "pool", "The pool of the next round."),
-                output("stats", "metrics", "Sizes of the pools, SL and AL share."),
-            ],
+            inputs,
+            outputs: outputs(),
             external: Vec::new(),
             cpus: 1,
             memory_mib: 256,
@@ -304,31 +426,8 @@ impl Stage for Select {
     }
 
     fn run(&self, job: &Job, _: &dyn Reporter) -> Result<Outcome, StageError> {
-        let parts = Parts {
-            labelled: read_dataset(job.input("labelled")?)?,
-            annotated: read_dataset(job.input("annotations")?)?,
-            scores: read_json(job.input("scores")?)?,
-            pool: read_json(job.input("pool")?)?,
-        };
+        let parts = Parts::read(job)?;
         let selection = self.select(job, &parts)?;
-        write_dataset(job.output("train")?, &selection.train)?;
-        write_dataset(job.output("labelled")?, &selection.labelled)?;
-        write_json(job.output("pool")?, &selection.pool)?;
-        write_json(job.output("stats")?, &selection.stats)?;
-        let stats = &selection.stats;
-        let mut outcome = Outcome {
-            notes: selection.notes,
-            ..Outcome::default()
-        };
-        let figures = [
-            ("train", stats.train),
-            ("labelled", stats.labelled),
-            ("unlabelled", stats.unlabelled),
-            ("requeue", stats.requeue),
-        ];
-        outcome
-            .metrics
-            .extend(figures.map(|(name, count)| (name.to_owned(), count as f64)));
-        Ok(outcome)
+        write(job, selection)
     }
 }

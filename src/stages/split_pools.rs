@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ports::{input, output};
 use crate::artifact::{read_dataset, write_dataset, write_json};
+use crate::detection::Dataset;
 use crate::learning::{Prices, SplitOrder, SplitSizes, Stats, split};
 use crate::stage::{Job, KindInfo, Outcome, Reporter, Stage, StageError, params_schema};
 
@@ -16,6 +17,9 @@ pub(super) struct SplitPools;
 struct Params {
     /// Images of the initial labelled pool.
     initial: usize,
+    /// In place of `initial`: the share of the images beside the validation images.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    initial_share: Option<f64>,
     /// Labelled images set apart for the stop test and the choice of the best model.
     validation: usize,
     /// The seed of the shuffle.
@@ -30,6 +34,7 @@ impl Default for Params {
     fn default() -> Self {
         Self {
             initial: 1000,
+            initial_share: None,
             validation: 0,
             seed: 0,
             order: SplitOrder::default(),
@@ -42,7 +47,7 @@ impl Stage for SplitPools {
     fn info(&self) -> KindInfo {
         KindInfo {
             name: "split-pools".to_owned(),
-            version: 1,
+            version: 2,
             summary: "deals a dataset out: initial labelled images, validation images, pool".to_owned(),
             params: params_schema::<Params>(),
             inputs: vec![input("dataset", "dataset", "The images with their ground truth.")],
@@ -50,6 +55,11 @@ impl Stage for SplitPools {
                 output("labelled", "dataset", "The initial labelled pool."),
                 output("validation", "dataset", "Labelled images that are never trained on."),
                 output("pool", "pool", "The other images, in draw order."),
+                output(
+                    "evaluation",
+                    "dataset",
+                    "No image: the evaluation set that grows, before round 1.",
+                ),
                 output(
                     "ledger",
                     "ledger",
@@ -67,14 +77,22 @@ impl Stage for SplitPools {
     fn run(&self, job: &Job, _: &dyn Reporter) -> Result<Outcome, StageError> {
         let params: Params = job.params()?;
         let dataset = read_dataset(job.input("dataset")?)?;
-        let sizes = SplitSizes {
+        let mut sizes = SplitSizes {
             initial: params.initial,
             validation: params.validation,
         };
+        if let Some(share) = params.initial_share {
+            sizes = sizes.with_share(share, dataset.images.len())?;
+        }
         let parts = split(&dataset, sizes, params.order, params.seed)
             .map_err(|error| StageError::from(error).hint("lower `initial` or `validation`"))?;
         write_dataset(job.output("labelled")?, &parts.labelled)?;
         write_dataset(job.output("validation")?, &parts.validation)?;
+        let nothing = Dataset {
+            classes: dataset.classes.clone(),
+            images: Vec::new(),
+        };
+        write_dataset(job.output("evaluation")?, &nothing)?;
         write_json(job.output("pool")?, &parts.pool)?;
         write_json(job.output("ledger")?, &parts.ledger)?;
         write_json(job.output("costs")?, &parts.ledger.costs(0, &params.prices))?;

@@ -45,6 +45,8 @@ struct Evaluation {
     ap: Option<f64>,
     ap50: Option<f64>,
     ap75: Option<f64>,
+    #[serde(default)]
+    images: u32,
 }
 
 /// What `merge-sa` and `split-pools` write about cost.
@@ -54,6 +56,14 @@ struct Cost {
     human_boxes: u32,
     model_boxes_accepted: u32,
     model_boxes_rejected: u32,
+    #[serde(default)]
+    model_boxes_ignored: u32,
+    #[serde(default)]
+    model_boxes_proposed: u32,
+    #[serde(default)]
+    boxes_drawn: u32,
+    #[serde(default)]
+    boxes_corrected: u32,
     annotation_seconds: f64,
 }
 
@@ -66,6 +76,14 @@ struct Selection {
     requeue: u32,
     sl_share: Option<f64>,
     al_share: Option<f64>,
+    #[serde(default)]
+    pseudo_labelled: u32,
+    pseudo_label_precision: Option<f64>,
+    pseudo_label_recall: Option<f64>,
+    rank_certain_sum: Option<f64>,
+    rank_certain_share: Option<f64>,
+    rank_mean_score: Option<f64>,
+    rank_weakest: Option<f64>,
 }
 
 /// What `parse-voc` writes about what it left out.
@@ -79,7 +97,7 @@ impl Stage for Tables {
     fn info(&self) -> KindInfo {
         KindInfo {
             name: "tables".to_owned(),
-            version: 1,
+            version: 2,
             summary: "The table of rounds and its summary: AP, annotation and pools by round".to_owned(),
             params: params_schema::<Params>(),
             inputs: vec![
@@ -101,6 +119,11 @@ impl Stage for Tables {
                     "validations",
                     "metrics",
                     "`evaluate` on the validation images, of every round",
+                ),
+                any(
+                    "growing",
+                    "metrics",
+                    "`evaluate` on the evaluation set that grows, of every round",
                 ),
                 any(
                     "costs",
@@ -142,6 +165,7 @@ impl Stage for Tables {
 fn rows(job: &Job, params: &Params) -> Result<Vec<RoundRow>, StageError> {
     let evaluations: BTreeMap<u32, Evaluation> = by_round(job.inputs("evaluations"))?;
     let validations: BTreeMap<u32, Evaluation> = by_round(job.inputs("validations"))?;
+    let growing: BTreeMap<u32, Evaluation> = by_round(job.inputs("growing"))?;
     let mut costs: BTreeMap<u32, Cost> = by_round(job.inputs("costs"))?;
     let mut selections: BTreeMap<u32, Selection> = by_round(job.inputs("selections"))?;
     let start = RoundRow {
@@ -196,12 +220,29 @@ fn rows(job: &Job, params: &Params) -> Result<Vec<RoundRow>, StageError> {
         );
         values.push(next.validation_ap50);
         next.ap_shift = shift(&values, params.window as usize);
-        let before = &rows[rows.len() - 1];
-        next.total_human_boxes += before.total_human_boxes;
-        next.total_annotation_seconds += before.total_annotation_seconds;
+        next.forgetting = forgetting(&rows, next.ap50);
+        if let Some(growing) = growing.get(round) {
+            (next.growing_ap50, next.growing_images) = (growing.ap50, growing.images);
+        }
+        add_up(&mut next, &rows[rows.len() - 1]);
         rows.push(next);
     }
     Ok(rows)
+}
+
+/// By how much AP50 lies below the best of the rounds before.
+fn forgetting(before: &[RoundRow], now: Option<f64>) -> Option<f64> {
+    let best = before.iter().filter_map(|row| row.ap50).reduce(f64::max)?;
+    Some(best - now?)
+}
+
+/// Adds what the rounds before cost.
+fn add_up(next: &mut RoundRow, before: &RoundRow) {
+    next.total_images_opened += before.total_images_opened;
+    next.total_human_boxes += before.total_human_boxes;
+    next.total_boxes_verified += before.total_boxes_verified;
+    next.total_annotation_seconds += before.total_annotation_seconds;
+    next.total_annotation_hours = next.total_annotation_seconds / 3600.0;
 }
 
 /// A value as text: without quotes if it is text, a whole number without decimals.
@@ -230,8 +271,22 @@ fn row(
         model_boxes_accepted: cost.model_boxes_accepted,
         model_boxes_rejected: cost.model_boxes_rejected,
         annotation_seconds: cost.annotation_seconds,
+        boxes_drawn: cost.boxes_drawn,
+        boxes_corrected: cost.boxes_corrected,
+        boxes_verified: cost.model_boxes_proposed,
+        boxes_deleted: cost.model_boxes_rejected + cost.model_boxes_ignored,
+        total_images_opened: cost.images_opened,
         total_human_boxes: cost.human_boxes,
+        total_boxes_verified: cost.model_boxes_proposed,
         total_annotation_seconds: cost.annotation_seconds,
+        total_annotation_hours: cost.annotation_seconds / 3600.0,
+        pseudo_label_precision: selection.pseudo_label_precision,
+        pseudo_label_recall: selection.pseudo_label_recall,
+        rank_certain_sum: selection.rank_certain_sum,
+        rank_certain_share: selection.rank_certain_share,
+        rank_mean_score: selection.rank_mean_score,
+        rank_weakest: selection.rank_weakest,
+        pseudo_labelled: selection.pseudo_labelled,
         sl_ratio: selection.sl_share,
         al_ratio: selection.al_share,
         trained_on: selection.train,

@@ -1,6 +1,7 @@
 //! A folder in which the program is run as a user runs it.
 
 pub(crate) mod schema;
+pub(crate) mod scripted;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

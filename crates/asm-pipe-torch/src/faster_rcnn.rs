@@ -65,6 +65,17 @@ pub struct ImageBoxes {
     pub scores: Tensor,
 }
 
+/// What a detector weighs when it looks once more at an image and the boxes found in it, on the CPU.
+#[derive(Debug)]
+pub struct Insight {
+    /// Of each box the probability of the background, then of each class.
+    pub probabilities: Vec<Vec<f32>>,
+    /// Of each box what the last hidden layer holds.
+    pub hidden: Vec<Vec<f32>>,
+    /// The image as a point: the mean of every channel of every level.
+    pub features: Vec<f32>,
+}
+
 /// Why a batch or a configuration cannot be used.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -204,6 +215,46 @@ impl FasterRcnn {
                 })
             })
             .collect()
+    }
+
+    /// Looks once more at an image (`[3, H, W]` f32 in `[0, 1]`) and what [`Self::detect`] found in it. Keeps no graph.
+    ///
+    /// # Errors
+    /// If the image has a wrong shape or kind.
+    pub fn look_again(&self, image: &Tensor, found: &ImageBoxes) -> Result<Insight, DetectorError> {
+        let images = std::slice::from_ref(image);
+        check_images(images)?;
+        let _guard = tch::no_grad_guard();
+        let batch = self.transform.batch(images, self.device)?;
+        let levels = self.features(&batch.tensor)?;
+        let pooled = pooled_levels(&levels);
+        let mut features = Vec::new();
+        for level in pooled {
+            features.extend(boxes::numbers(&level.f_mean_dim(
+                [0, 2, 3].as_slice(),
+                false,
+                Kind::Float,
+            )?)?);
+        }
+        let rows = boxes::rows(&found.boxes)?;
+        let rows: Vec<Row> = rows.iter().map(|row| batch.enlarge(0, row)).collect();
+        let of_each = |tensor: &Tensor| -> Result<Vec<Vec<f32>>, TchError> {
+            let width = tensor.size()[1].max(1) as usize;
+            Ok(boxes::numbers(tensor)?.chunks(width).map(<[f32]>::to_vec).collect())
+        };
+        if rows.is_empty() {
+            return Ok(Insight {
+                probabilities: Vec::new(),
+                hidden: Vec::new(),
+                features,
+            });
+        }
+        let (probabilities, hidden) = self.heads.weigh(pooled, &rows, batch.sizes[0])?;
+        Ok(Insight {
+            probabilities: of_each(&probabilities)?,
+            hidden: of_each(&hidden)?,
+            features,
+        })
     }
 
     /// The pyramid over a batch, the pooled level last.

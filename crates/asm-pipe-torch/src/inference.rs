@@ -39,6 +39,27 @@ pub fn detect(
     settings: Settings,
     done: &(dyn Fn(usize) -> Result<(), StageError> + Sync),
 ) -> Result<Vec<ImageDetections>, StageError> {
+    let found = each(model, list, settings, done, &|network, batch| {
+        run(network, images, batch, settings.device)
+    })?;
+    let named = list.iter().zip(found).map(|(image, detections)| ImageDetections {
+        image: image.id.clone(),
+        detections,
+    });
+    Ok(named.collect())
+}
+
+/// Looks at every image, in batches; the answers in the order of the list.
+///
+/// # Errors
+/// The first of `look` or `done`, or when the weights do not fit.
+pub fn each<T: Clone + Send>(
+    model: &Model,
+    list: &[detection::Image],
+    settings: Settings,
+    done: &(dyn Fn(usize) -> Result<(), StageError> + Sync),
+    look: &(dyn Fn(&Network, std::ops::Range<usize>) -> Result<Vec<T>, StageError> + Sync),
+) -> Result<Vec<T>, StageError> {
     let batches = batches(list, settings.batch_size);
     let next = AtomicUsize::new(0);
     let finished = AtomicUsize::new(0);
@@ -47,15 +68,11 @@ pub fn detect(
         tch::set_num_threads(1);
         let network = model.network(settings.device)?;
         while let Some(batch) = batches.get(next.fetch_add(1, Ordering::SeqCst)) {
-            let found = run(&network, images, batch.clone(), settings.device)
+            let found = look(&network, batch.clone())
                 // The other threads need not go on.
                 .inspect_err(|_| next.store(batches.len(), Ordering::SeqCst))?;
-            let named = batch.clone().zip(found).map(|(at, detections)| ImageDetections {
-                image: list[at].id.clone(),
-                detections,
-            });
             let at = batches.partition_point(|other| other.start < batch.start);
-            results.lock().expect("no thread panics while it holds the lock")[at] = Some(named.collect::<Vec<_>>());
+            results.lock().expect("no thread panics while it holds the lock")[at] = Some(found);
             let count = finished.fetch_add(batch.len(), Ordering::SeqCst) + batch.len();
             done(count)?;
         }
@@ -118,11 +135,11 @@ fn run(
         .collect()
 }
 
-fn torch(error: &TchError) -> StageError {
+pub(crate) fn torch(error: &TchError) -> StageError {
     StageError::new(format!("libtorch: {error}"))
 }
 
-fn detections(found: &ImageBoxes) -> Result<Vec<Detection>, TchError> {
+pub(crate) fn detections(found: &ImageBoxes) -> Result<Vec<Detection>, TchError> {
     let boxes = Vec::<f32>::try_from(&found.boxes.f_reshape([-1])?)?;
     let labels = Vec::<i64>::try_from(&found.labels)?;
     let scores = Vec::<f32>::try_from(&found.scores)?;

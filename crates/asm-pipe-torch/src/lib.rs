@@ -6,7 +6,7 @@
 //! the detector, [`loss`] what they learn from, [`transform`] its entrance, and [`faster_rcnn`] the whole.
 //!
 //! Around it: [`image`], [`augment`] and [`loader`] bring images, [`schedule`], [`optimizer`] and [`average`] say how weights move,
-//! [`weights`], [`model`] and [`checkpoint`] keep them, [`train`] and [`detect`] are the stage kinds, and [`provider`] serves them.
+//! [`weights`], [`model`] and [`checkpoint`] keep them, [`train`], [`detect`] and [`scan`] are the stage kinds, and [`provider`] serves them.
 
 pub mod anchors;
 mod backbone;
@@ -29,6 +29,7 @@ mod roi_align;
 mod roi_heads;
 mod rpn;
 pub mod sampling;
+pub mod scan;
 mod transform;
 
 pub mod augment;

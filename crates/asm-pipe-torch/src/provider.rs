@@ -12,7 +12,7 @@ use std::sync::mpsc::channel;
 use asm_pipe::stage::protocol::{Description, FORMAT, Message};
 use asm_pipe::stage::{Job, Outcome, Progress, Reporter, StageError};
 
-use crate::{detect, train};
+use crate::{detect, scan, train};
 
 /// The job's description in its folder.
 const JOB: &str = "job.json";
@@ -26,7 +26,7 @@ const SPINS: &str = "10000";
 pub fn description() -> Description {
     Description {
         format: FORMAT,
-        kinds: vec![train::kind(), detect::kind()],
+        kinds: vec![train::kind(), detect::kind(), scan::kind()],
         environment: [("GOMP_SPINCOUNT".to_owned(), SPINS.to_owned())].into(),
     }
 }
@@ -98,6 +98,7 @@ fn dispatch(folder: &Path, reporter: &dyn Reporter) -> Result<Outcome, StageErro
     match job.kind.as_str() {
         "train" => train::run(&job, reporter),
         "detect" => detect::run(&job, reporter),
+        "scan" => scan::run(&job, reporter),
         other => Err(StageError::new(format!("this provider has no kind `{other}`"))),
     }
 }

@@ -113,6 +113,19 @@ impl RoiHeads {
         Ok((self.classes.forward(&features)?, self.offsets.forward(&features)?))
     }
 
+    /// Boxes of one image looked at once more: the probabilities of the background and the classes `[R, classes]`, and what the last
+    /// hidden layer holds of each box `[R, width]`.
+    pub(crate) fn weigh(&self, levels: &[Tensor], boxes: &[Row], size: Size) -> Result<(Tensor, Tensor), TchError> {
+        let mut hidden = self
+            .align
+            .forward(levels, &[boxes.to_vec()], &[size])?
+            .f_flatten(1, -1)?;
+        for layer in &self.hidden {
+            hidden = layer.forward(&hidden)?.f_relu_()?;
+        }
+        Ok((self.classes.forward(&hidden)?.f_softmax(-1, Kind::Float)?, hidden))
+    }
+
     /// Class and offset loss of a sample of the proposals, to which the objects themselves are added.
     pub(crate) fn losses(
         &self,

@@ -5,7 +5,7 @@ use super::data::VocData;
 /// The base of the shipped strategies; in a project it is called `loop.yaml`, and the project's own base stands between.
 const LOOP: &str = include_str!("../../../pipelines/base.yaml");
 
-const SHIPPED: [(&str, &str); 10] = [
+const SHIPPED: [(&str, &str); 31] = [
     ("pipelines/v1.yaml", include_str!("../../../pipelines/v1.yaml")),
     (
         "pipelines/v1_plus.yaml",
@@ -24,6 +24,66 @@ const SHIPPED: [(&str, &str); 10] = [
         include_str!("../../../pipelines/topk_v3.yaml"),
     ),
     (
+        "pipelines/v1_as_published.yaml",
+        include_str!("../../../pipelines/v1_as_published.yaml"),
+    ),
+    (
+        "pipelines/v1_plus_as_published.yaml",
+        include_str!("../../../pipelines/v1_plus_as_published.yaml"),
+    ),
+    (
+        "pipelines/topk_v1_as_published.yaml",
+        include_str!("../../../pipelines/topk_v1_as_published.yaml"),
+    ),
+    (
+        "pipelines/topk_v2_as_published.yaml",
+        include_str!("../../../pipelines/topk_v2_as_published.yaml"),
+    ),
+    (
+        "pipelines/topk_v3_as_published.yaml",
+        include_str!("../../../pipelines/topk_v3_as_published.yaml"),
+    ),
+    ("pipelines/random.yaml", include_str!("../../../pipelines/random.yaml")),
+    ("pipelines/full.yaml", include_str!("../../../pipelines/full.yaml")),
+    (
+        "pipelines/initial_only.yaml",
+        include_str!("../../../pipelines/initial_only.yaml"),
+    ),
+    (
+        "pipelines/al_only.yaml",
+        include_str!("../../../pipelines/al_only.yaml"),
+    ),
+    (
+        "pipelines/sl_only.yaml",
+        include_str!("../../../pipelines/sl_only.yaml"),
+    ),
+    (
+        "pipelines/query_base.yaml",
+        include_str!("../../../pipelines/query_base.yaml"),
+    ),
+    (
+        "pipelines/least_confidence.yaml",
+        include_str!("../../../pipelines/least_confidence.yaml"),
+    ),
+    ("pipelines/margin.yaml", include_str!("../../../pipelines/margin.yaml")),
+    (
+        "pipelines/entropy.yaml",
+        include_str!("../../../pipelines/entropy.yaml"),
+    ),
+    (
+        "pipelines/core_set.yaml",
+        include_str!("../../../pipelines/core_set.yaml"),
+    ),
+    (
+        "pipelines/consistency.yaml",
+        include_str!("../../../pipelines/consistency.yaml"),
+    ),
+    (
+        "pipelines/two_stage.yaml",
+        include_str!("../../../pipelines/two_stage.yaml"),
+    ),
+    ("pipelines/ceal.yaml", include_str!("../../../pipelines/ceal.yaml")),
+    (
         "pipelines/training.yaml",
         include_str!("../../../pipelines/training.yaml"),
     ),
@@ -34,6 +94,18 @@ const SHIPPED: [(&str, &str); 10] = [
     (
         "experiments/strategies.yaml",
         include_str!("../../../experiments/strategies.yaml"),
+    ),
+    (
+        "experiments/presets.yaml",
+        include_str!("../../../experiments/presets.yaml"),
+    ),
+    (
+        "experiments/queries.yaml",
+        include_str!("../../../experiments/queries.yaml"),
+    ),
+    (
+        "experiments/initial_size.yaml",
+        include_str!("../../../experiments/initial_size.yaml"),
     ),
     (
         "schema/pipeline.schema.json",

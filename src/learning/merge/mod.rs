@@ -1,27 +1,39 @@
 //! The SA annotation of one image: boxes that the model is sure of and the oracle confirms, the human's for the rest.
 //!
-//! Two rules. `seed` is the first implementation's, order and all. `strict` does not depend on the order of equal
-//! boxes, gives an object to one box only, and compares a box with objects of its own class only. A confirmed box
-//! replaces an object's bounds in a new record; labels, flags and the number of objects stay.
+//! Two choices, each with the first implementation's way and a sound one: how certain boxes are checked against the others
+//! ([`Rejudge`]), and how they are held against the ground truth ([`Matching`]). A confirmed box replaces an object's
+//! bounds in a new record; labels, flags and the number of objects stay.
 
+mod deploy;
 mod oracle;
 mod rejudge;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::LearningError;
+use super::{DeployScores, LearningError, Preset};
 use crate::detection::{Annotation, BoundingBox, Detection, Source};
 
-/// How certain boxes are checked against the uncertain ones and against the ground truth.
+/// How certain boxes are checked against the other boxes, before anybody looks at them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum MergeRule {
-    /// Without regard to order, one box an object, same class only.
+#[serde(rename_all = "snake_case")]
+pub enum Rejudge {
+    /// A certain box falls if any box of another class, certain or uncertain, overlaps it. The order of boxes does not matter.
     #[default]
-    Strict,
-    /// As the first implementation: uncertain boxes are used up in order, the best overlap of any class decides.
-    Seed,
+    OrderFree,
+    /// As the first implementation: each certain box, in order, uses up the uncertain ones that overlap it.
+    Sequential,
+}
+
+/// How certain boxes are held against the ground truth.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Matching {
+    /// A box with objects of its own class, an object for one box only.
+    #[default]
+    OneToOne,
+    /// As the first implementation: the object of any class that overlaps most decides, and may be claimed again.
+    BestOfAnyClass,
 }
 
 /// What is done with objects that the dataset calls difficult.
@@ -46,8 +58,10 @@ pub struct Thresholds {
     pub judge_iou: f64,
     /// From this overlap on, a box is right.
     pub ground_truth_iou: f64,
-    /// The rule.
-    pub rule: MergeRule,
+    /// How certain boxes are checked against the others.
+    pub rejudge: Rejudge,
+    /// How they are held against the ground truth.
+    pub matching: Matching,
     /// Difficult objects.
     pub difficult: Difficult,
 }
@@ -59,13 +73,28 @@ impl Default for Thresholds {
             uncertain: 0.3,
             judge_iou: 0.5,
             ground_truth_iou: 0.8,
-            rule: MergeRule::default(),
+            rejudge: Rejudge::default(),
+            matching: Matching::default(),
             difficult: Difficult::default(),
         }
     }
 }
 
 impl Thresholds {
+    /// The same numbers with the choices of a preset.
+    #[must_use]
+    pub fn with_preset(self, preset: Preset) -> Self {
+        let (rejudge, matching) = match preset {
+            Preset::Sound => (Rejudge::OrderFree, Matching::OneToOne),
+            Preset::AsPublished => (Rejudge::Sequential, Matching::BestOfAnyClass),
+        };
+        Self {
+            rejudge,
+            matching,
+            ..self
+        }
+    }
+
     /// Checks that every threshold is in `[0, 1]` and that `uncertain` is not above `certain`.
     ///
     /// # Errors
@@ -103,7 +132,7 @@ pub struct Merged {
     pub accepted: Vec<usize>,
     /// The object that each accepted detection is for.
     pub model_labelled_ground_truth: Vec<usize>,
-    /// Wrong ones that lie near enough to an object of their class to be pulled right: detection and object. Only with rule `strict`.
+    /// Wrong ones that lie near enough to an object of their class to be pulled right: detection and object. Only one to one.
     pub corrected: Vec<(usize, usize)>,
     /// Wrong ones that must be deleted.
     pub rejected: Vec<usize>,
@@ -117,16 +146,15 @@ pub struct Merged {
     pub al_ratio: f64,
     /// The accepted scores over the number of objects. Without objects: 1 if no detection was certain, else 0.
     pub sl_score: f64,
-    /// A score without ground truth: over the clusters of overlapping boxes above the uncertain threshold, the mean of the
-    /// best uncontradicted certain score (0 for a cluster without one). 0 if there is no box at all: silence is no certainty.
-    pub deploy_score: f64,
+    /// Scores that need no ground truth.
+    pub deploy: DeployScores,
 }
 
 /// Makes the SA annotation of one image. Scores and thresholds are compared as `f32`, a detector's own precision, so that a
 /// score of 0.7 reaches a threshold of 0.7.
 #[must_use]
 pub fn merge(ground_truth: &[Annotation], detections: &[Detection], thresholds: &Thresholds, round: u32) -> Merged {
-    let order = by_score(detections, thresholds.rule);
+    let order = by_score(detections, thresholds.rejudge);
     let reaches = |at: usize, threshold| at_least(detections[at].score, threshold);
     let (certain, below): (Vec<usize>, Vec<usize>) = order.into_iter().partition(|&at| reaches(at, thresholds.certain));
     let uncertain: Vec<usize> = below
@@ -134,17 +162,17 @@ pub fn merge(ground_truth: &[Annotation], detections: &[Detection], thresholds: 
         .filter(|&at| reaches(at, thresholds.uncertain))
         .collect();
 
-    let kept = match thresholds.rule {
-        MergeRule::Seed => rejudge::in_order(detections, &certain, &uncertain, thresholds.judge_iou),
-        MergeRule::Strict => rejudge::order_free(detections, &certain, &uncertain, thresholds.judge_iou),
+    let kept = match thresholds.rejudge {
+        Rejudge::Sequential => rejudge::in_order(detections, &certain, &uncertain, thresholds.judge_iou),
+        Rejudge::OrderFree => rejudge::order_free(detections, &certain, &uncertain, thresholds.judge_iou),
     };
     let counts = |object: &Annotation| thresholds.difficult == Difficult::Count || !object.difficult;
     let objects: Vec<usize> = (0..ground_truth.len())
         .filter(|&at| counts(&ground_truth[at]))
         .collect();
-    let verdict = match thresholds.rule {
-        MergeRule::Seed => oracle::best_of_any_class(ground_truth, &objects, detections, &kept, thresholds),
-        MergeRule::Strict => oracle::one_to_one(ground_truth, &objects, detections, &kept, thresholds),
+    let verdict = match thresholds.matching {
+        Matching::BestOfAnyClass => oracle::best_of_any_class(ground_truth, &objects, detections, &kept, thresholds),
+        Matching::OneToOne => oracle::one_to_one(ground_truth, &objects, detections, &kept, thresholds),
     };
 
     let mut sa_boxes: Vec<Annotation> = ground_truth.iter().map(|object| by_human(object, round)).collect();
@@ -154,15 +182,17 @@ pub fn merge(ground_truth: &[Annotation], detections: &[Detection], thresholds: 
     let silent = if certain.is_empty() { 1.0 } else { 0.0 };
     let count = objects.len() as f64;
     let matched = verdict.accepted.len();
-    let score_sum: f64 = verdict.accepted.iter().map(|&at| detections[at].score).sum();
-    let (al_ratio, sl_score) = match (objects.len(), thresholds.rule) {
+    // Not `sum`, which makes a negative zero of nothing: that is another score where scores are ordered.
+    let scores = verdict.accepted.iter().map(|&at| detections[at].score);
+    let score_sum = scores.fold(0.0, |sum, score| sum + score);
+    let (al_ratio, sl_score) = match (objects.len(), thresholds.matching) {
         (0, _) => (1.0 - silent, silent),
-        (_, MergeRule::Seed) => (1.0 - matched as f64 / count, score_sum / count),
+        (_, Matching::BestOfAnyClass) => (1.0 - matched as f64 / count, score_sum / count),
         // Not 1 - x: three of ten must be exactly 0.3, for thresholds are compared with it.
-        (_, MergeRule::Strict) => ((objects.len() - matched) as f64 / count, score_sum / count),
+        (_, Matching::OneToOne) => ((objects.len() - matched) as f64 / count, score_sum / count),
     };
     Merged {
-        deploy_score: rejudge::deploy_score(detections, &kept, &certain, &uncertain, thresholds.judge_iou),
+        deploy: deploy::scores(detections, &kept, &certain, &uncertain, thresholds.judge_iou),
         certain,
         uncertain,
         certain_after_rejudge: kept,
@@ -197,14 +227,14 @@ fn by_model(object: &Annotation, detection: &Detection, round: u32) -> Annotatio
     }
 }
 
-/// Places by descending score. Equal scores stay as given with rule `seed`; else label and bounds decide, so that the
+/// Places by descending score. Equal scores stay as given for the sequential check; else label and bounds decide, so that the
 /// order in which a detector lists them does not matter.
-fn by_score(detections: &[Detection], rule: MergeRule) -> Vec<usize> {
+fn by_score(detections: &[Detection], rejudge: Rejudge) -> Vec<usize> {
     let mut order: Vec<usize> = (0..detections.len()).collect();
     order.sort_by(|&a, &b| {
         let (a, b) = (&detections[a], &detections[b]);
         let scores = b.score.total_cmp(&a.score);
-        if rule == MergeRule::Seed {
+        if rejudge == Rejudge::Sequential {
             return scores;
         }
         let edges = a.bounds.xyxy().into_iter().zip(b.bounds.xyxy());

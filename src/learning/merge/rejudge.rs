@@ -30,26 +30,3 @@ pub(super) fn order_free(detections: &[Detection], certain: &[usize], uncertain:
     };
     certain.iter().filter(|box_| !contested(box_)).copied().collect()
 }
-
-/// See [`super::Merged::deploy_score`]. A cluster is a box and the boxes after it, by descending score, that overlap it and are in no
-/// cluster yet.
-pub(super) fn deploy_score(
-    detections: &[Detection],
-    kept: &[usize],
-    certain: &[usize],
-    uncertain: &[usize],
-    iou: f64,
-) -> f64 {
-    let mut left: Vec<usize> = certain.iter().chain(uncertain).copied().collect();
-    let (mut clusters, mut sum) = (0_u32, 0.0);
-    while let Some(&first) = left.first() {
-        let overlaps =
-            |&other: &usize| other == first || at_least(detections[first].bounds.iou(&detections[other].bounds), iou);
-        let (cluster, others): (Vec<usize>, Vec<usize>) = left.into_iter().partition(overlaps);
-        left = others;
-        clusters += 1;
-        let best = cluster.iter().find(|member| kept.contains(member));
-        sum += best.map_or(0.0, |&best| detections[best].score);
-    }
-    if clusters == 0 { 0.0 } else { sum / f64::from(clusters) }
-}

@@ -8,10 +8,16 @@
 //! | topK v2 | the batch's images with a high AL ratio, and K labelled ones | those with a low ratio join, those with a high one are asked again |
 //! | topK v3 | as v2, by a low SL score | as v2, by a high SL score |
 //!
-//! `strict` is the default: sets by id, disjoint, in a total order, and no annotated image is lost save where the strategy says so
-//! (v1). `seed` does as the first implementation did and reports what it loses.
+//! | SL only | the batch's images in which the model is sure of a box, and K labelled ones | they join with the model's boxes, the others come back |
+//! | CEAL | the batch, K labelled ones, and unlabelled images that the model is sure of | the batch joins; the model's boxes are forgotten |
+//!
+//! What v2 and v3 do with the middle band, how equal scores are ordered, how often an image comes back and so on is a choice each,
+//! with the first implementation's way among them.
 
 mod banded;
+mod ceal;
+mod choice;
+mod sl_only;
 mod stats;
 #[cfg(test)]
 pub(super) mod testing;
@@ -24,57 +30,19 @@ mod turn;
 mod v1;
 mod v1_plus;
 
-pub use banded::Bands;
+pub use banded::{Bands, MiddleBand};
+pub use ceal::{Ceal, select_ceal};
+pub use choice::{Judge, Replay, Score, Ties};
+pub use sl_only::select_sl_only;
 pub use stats::Stats;
-pub use topk_v1::select_topk_v1;
+pub use topk_v1::{Ranking, Sets, select_topk_v1};
 pub use topk_v2::select_topk_v2;
 pub use topk_v3::select_topk_v3;
 pub use v1::select_v1;
 pub use v1_plus::select_v1_plus;
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-
 use super::{ImageScores, Pool, Scores};
 use crate::detection::Dataset;
-
-/// Whose faults a strategy has.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Mode {
-    /// Disjoint sets, ties broken, nothing paid for is lost, an image is asked again a limited number of times.
-    #[default]
-    Strict,
-    /// As the first implementation: overlapping sets, the middle band dropped, images asked again without end.
-    Seed,
-}
-
-/// By which score images are judged.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Judge {
-    /// By AL ratio and SL score. These need the ground truth of every image drawn: they curate training data, they do not query.
-    #[default]
-    Oracle,
-    /// By the deploy score, which needs no ground truth.
-    Deploy,
-}
-
-impl Judge {
-    fn al_ratio(self, scores: &ImageScores) -> f64 {
-        match self {
-            Self::Oracle => scores.al_ratio,
-            Self::Deploy => 1.0 - scores.deploy_score,
-        }
-    }
-
-    fn sl_score(self, scores: &ImageScores) -> f64 {
-        match self {
-            Self::Oracle => scores.sl_score,
-            Self::Deploy => scores.deploy_score,
-        }
-    }
-}
 
 /// What a strategy decides upon.
 #[derive(Clone, Copy, Debug)]
@@ -93,8 +61,10 @@ pub struct Round<'a> {
     pub round: u32,
     /// The seed of every draw.
     pub seed: u64,
-    /// Whose faults to have.
-    pub mode: Mode,
+    /// How images of one score are ordered.
+    pub ties: Ties,
+    /// Which labelled images are trained on beside the chosen ones.
+    pub replay: Replay,
 }
 
 /// What a strategy decides.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::ImageScores;
+use crate::learning::{DeployScore, rank_correlation};
 
 /// Sizes after the round, and how the batch was made up.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -43,18 +44,54 @@ pub struct Stats {
     pub al_share: Option<f64>,
     /// The share of the judged images that have their score in common with another one.
     pub tie_mass: f64,
-    /// How well the deploy score orders the batch as the SL score does: Spearman's coefficient; none without an order.
-    pub deploy_rank_correlation: Option<f64>,
+    /// How well the deploy score `certain_sum` orders the batch as the SL score does: Spearman's coefficient; none without an order.
+    pub rank_certain_sum: Option<f64>,
+    /// The same for `certain_share`.
+    pub rank_certain_share: Option<f64>,
+    /// The same for `mean_score`.
+    pub rank_mean_score: Option<f64>,
+    /// The same for `weakest`.
+    pub rank_weakest: Option<f64>,
+    /// The share of the boxes that the model is sure of that are right; none without such a box.
+    pub pseudo_label_precision: Option<f64>,
+    /// The share of the objects that the model has such a right box for; none without objects.
+    pub pseudo_label_recall: Option<f64>,
+    /// Unlabelled images trained on with the model's boxes alone.
+    pub pseudo_labelled: usize,
     /// 1 when nothing is left to draw, else 0.
     pub exhausted: u8,
 }
 
 /// SL and AL share of a batch.
 pub(super) fn shares(scores: &[ImageScores]) -> (Option<f64>, Option<f64>) {
-    let objects: u64 = scores.iter().map(|image| u64::from(image.objects)).sum();
-    let model: u64 = scores.iter().map(|image| u64::from(image.model_boxes)).sum();
-    let share = |part: u64| (objects > 0).then(|| part as f64 / objects as f64);
-    (share(model), share(objects - model.min(objects)))
+    let (boxes, model) = (sum(scores, |image| image.boxes), sum(scores, |image| image.model_boxes));
+    (share(model, boxes), share(boxes - model.min(boxes), boxes))
+}
+
+/// Precision and recall of the boxes that the model is sure of.
+pub(super) fn pseudo_labels(scores: &[ImageScores]) -> (Option<f64>, Option<f64>) {
+    let accepted = sum(scores, |image| image.accepted);
+    (
+        share(accepted, sum(scores, |image| image.proposed)),
+        share(accepted, sum(scores, |image| image.objects)),
+    )
+}
+
+/// How well each deploy score orders the batch as the SL score does.
+pub(super) fn ranks(scores: &[ImageScores]) -> [Option<f64>; 4] {
+    let oracle: Vec<f64> = scores.iter().map(|image| image.sl_score).collect();
+    DeployScore::ALL.map(|which| {
+        let deploy: Vec<f64> = scores.iter().map(|image| image.deploy.by(which)).collect();
+        rank_correlation(&oracle, &deploy)
+    })
+}
+
+fn sum(scores: &[ImageScores], count: fn(&ImageScores) -> u32) -> u64 {
+    scores.iter().map(|image| u64::from(count(image))).sum()
+}
+
+fn share(part: u64, whole: u64) -> Option<f64> {
+    (whole > 0).then(|| part as f64 / whole as f64)
 }
 
 /// The share of values that come more than once.

@@ -4,17 +4,30 @@ use proptest::prelude::*;
 
 use super::testing::{dataset, learner, scripted};
 use super::*;
-use crate::learning::{Ledger, Prices, Split, SplitOrder, SplitSizes, Thresholds, annotate, draw, split};
+use crate::learning::{
+    ImageScores, Ledger, Preset, Prices, Rules, Scores, Split, SplitOrder, SplitSizes, annotate, draw, split,
+};
 
-type Strategy = fn(Round<'_>) -> Result<Selection, crate::learning::LearningError>;
+type Strategy = fn(Round<'_>, Preset) -> Result<Selection, crate::learning::LearningError>;
 
 const STRATEGIES: [(&str, Strategy); 5] = [
-    ("v1", select_v1),
-    ("v1+", select_v1_plus),
-    ("topK v1", |round| select_topk_v1(round, Judge::Oracle)),
-    ("topK v2", |round| select_topk_v2(round, &Bands::topk_v2())),
-    ("topK v3", |round| select_topk_v3(round, &Bands::topk_v3())),
+    ("v1", |round, _| select_v1(round)),
+    ("v1+", |round, _| select_v1_plus(round)),
+    ("topK v1", |round, preset| select_topk_v1(round, &ranking(preset))),
+    ("topK v2", |round, preset| {
+        select_topk_v2(round, &Bands::topk_v2(preset))
+    }),
+    ("topK v3", |round, preset| {
+        select_topk_v3(round, &Bands::topk_v3(preset))
+    }),
 ];
+
+fn ranking(preset: Preset) -> Ranking<'static> {
+    Ranking {
+        sets: Sets::of(preset),
+        ..Ranking::default()
+    }
+}
 
 fn named(name: &str) -> Strategy {
     STRATEGIES.iter().find(|(other, _)| *other == name).unwrap().1
@@ -42,13 +55,12 @@ impl Play {
         }
     }
 
-    fn turn(&mut self, strategy: Strategy, take: usize, round: u32, (seed, mode): (u64, Mode)) -> Selection {
-        let share = if mode == Mode::Seed { 1.0 } else { 0.5 };
+    fn turn(&mut self, strategy: Strategy, take: usize, round: u32, (seed, preset): (u64, Preset)) -> Selection {
+        let share = if preset == Preset::AsPublished { 1.0 } else { 0.5 };
         let drawn = draw(&self.pool, &self.source, take, share).unwrap();
         let found = learner(&drawn.batch, seed, round);
-        let rules = (&Thresholds::default(), &Prices::default());
-        let done = annotate(&found, &drawn.batch, &self.ledger, rules, round).unwrap();
-        let selection = strategy(Round {
+        let done = annotate(Some(&found), &drawn.batch, &self.ledger, &Rules::default(), round).unwrap();
+        let turn = Round {
             labelled: &self.labelled,
             annotated: &done.annotations,
             scores: &done.scores,
@@ -56,9 +68,10 @@ impl Play {
             take,
             round,
             seed,
-            mode,
-        })
-        .unwrap();
+            ties: Ties::of(preset),
+            replay: Replay::Drawn,
+        };
+        let selection = strategy(turn, preset).unwrap();
         self.ledger = done.ledger;
         self.labelled = selection.labelled.clone();
         self.pool = selection.pool.clone();
@@ -81,7 +94,7 @@ proptest! {
     fn pools_stay_disjoint_and_total_and_nothing_is_paid_twice(
         which in 0..5_usize, seed in 0..1000_u64, take in 1..9_usize, images in 12..50_usize, seed_mode in any::<bool>(),
     ) {
-        let mode = if seed_mode { Mode::Seed } else { Mode::Strict };
+        let mode = if seed_mode { Preset::AsPublished } else { Preset::Sound };
         let mut play = Play::new(images, 3, 6, seed);
         let truth = play.source.clone();
         let mut opened = 6;
@@ -100,7 +113,7 @@ proptest! {
             prop_assert_eq!(set(&selection.train).len(), selection.train.images.len(), "an image is trained on once");
             prop_assert_eq!(set(&selection.labelled).len(), selection.labelled.images.len());
             opened += play.ledger.costs(round, &Prices::default()).images_opened;
-            if mode == Mode::Strict && which > 0 {
+            if mode == Preset::Sound && which > 0 {
                 prop_assert!(play.pool.dropped().is_empty(), "what is paid for stays");
             }
         }
@@ -120,7 +133,7 @@ proptest! {
     fn the_same_round_gives_the_same_selection(which in 0..5_usize, seed in 0..1000_u64) {
         let play = || {
             let mut play = Play::new(30, 3, 6, seed);
-            (1..=4).map(|round| play.turn(STRATEGIES[which].1, 5, round, (seed, Mode::Strict))).collect::<Vec<_>>()
+            (1..=4).map(|round| play.turn(STRATEGIES[which].1, 5, round, (seed, Preset::Sound))).collect::<Vec<_>>()
         };
         prop_assert_eq!(play(), play());
     }
@@ -139,29 +152,37 @@ fn four_bands() -> (Dataset, crate::learning::AnnotatedBatch, Pool) {
         let objects = [10, 5, 3, 0][image.parse::<usize>().unwrap() - 4];
         (object < objects).then_some(0.9)
     });
-    let rules = (&Thresholds::default(), &Prices::default());
-    let done = annotate(&found, &drawn.batch, &parts.ledger, rules, 1).unwrap();
+    let done = annotate(Some(&found), &drawn.batch, &parts.ledger, &Rules::default(), 1).unwrap();
     (parts.labelled, done, drawn.pool)
 }
 
-fn select(strategy: Strategy, take: usize, mode: Mode) -> Selection {
-    let (labelled, done, pool) = four_bands();
-    strategy(Round {
-        labelled: &labelled,
+fn first_round<'a>(labelled: &'a Dataset, done: &'a crate::learning::AnnotatedBatch, pool: &'a Pool) -> Round<'a> {
+    Round {
+        labelled,
         annotated: &done.annotations,
         scores: &done.scores,
-        pool: &pool,
-        take,
+        pool,
+        take: 4,
         round: 1,
         seed: 0,
-        mode,
-    })
-    .unwrap()
+        ties: Ties::Seeded,
+        replay: Replay::Drawn,
+    }
+}
+
+fn select(strategy: Strategy, take: usize, preset: Preset) -> Selection {
+    let (labelled, done, pool) = four_bands();
+    let round = Round {
+        take,
+        ties: Ties::of(preset),
+        ..first_round(&labelled, &done, &pool)
+    };
+    strategy(round, preset).unwrap()
 }
 
 #[test]
 fn v1_trains_on_the_batch_and_as_many_labelled_images_and_forgets_it() {
-    let selection = select(named("v1"), 3, Mode::Strict);
+    let selection = select(named("v1"), 3, Preset::Sound);
     assert_eq!(ids(&selection.train)[..4], ["4", "5", "6", "7"]);
     assert_eq!(selection.stats.train_from_labelled, 3);
     assert_eq!(ids(&selection.labelled), ["0", "1", "2", "3"]);
@@ -171,7 +192,7 @@ fn v1_trains_on_the_batch_and_as_many_labelled_images_and_forgets_it() {
 
 #[test]
 fn v1_plus_keeps_the_batch_but_draws_from_the_pool_before_it() {
-    let selection = select(named("v1+"), 9, Mode::Strict);
+    let selection = select(named("v1+"), 9, Preset::Sound);
     assert_eq!(ids(&selection.labelled), ["0", "1", "2", "3", "4", "5", "6", "7"]);
     assert_eq!(set(&selection.train).len(), 8);
     assert_eq!(
@@ -182,7 +203,7 @@ fn v1_plus_keeps_the_batch_but_draws_from_the_pool_before_it() {
 
 #[test]
 fn topk_v1_ranks_by_ratio_into_disjoint_sets() {
-    let selection = select(named("topK v1"), 4, Mode::Strict);
+    let selection = select(named("topK v1"), 4, Preset::Sound);
     assert_eq!(set(&selection.train), ["0", "1", "2", "3", "6", "7"].into());
     assert_eq!(set(&selection.labelled), ["0", "1", "2", "3", "4", "5"].into());
     assert_eq!(
@@ -192,8 +213,8 @@ fn topk_v1_ranks_by_ratio_into_disjoint_sets() {
 }
 
 #[test]
-fn topk_v1_in_seed_mode_takes_the_same_images_as_certain_and_uncertain() {
-    let selection = select(named("topK v1"), 4, Mode::Seed);
+fn topk_v1_as_published_takes_the_same_images_as_certain_and_uncertain() {
+    let selection = select(named("topK v1"), 4, Preset::AsPublished);
     assert_eq!(set(&selection.labelled).len(), 8);
     assert_eq!(selection.stats.uncertain, 4);
 }
@@ -201,7 +222,7 @@ fn topk_v1_in_seed_mode_takes_the_same_images_as_certain_and_uncertain() {
 #[test]
 fn topk_v1_keeps_stale_scores_and_counts_what_would_be_labelled_twice() {
     let mut play = Play::new(40, 3, 6, 5);
-    let first = play.turn(named("topK v1"), 4, 1, (5, Mode::Strict));
+    let first = play.turn(named("topK v1"), 4, 1, (5, Preset::Sound));
     let scores: BTreeMap<String, f64> = first
         .pool
         .annotated()
@@ -211,12 +232,12 @@ fn topk_v1_keeps_stale_scores_and_counts_what_would_be_labelled_twice() {
     let mut duplicates = 0;
     for round in 2..=8 {
         duplicates += play
-            .turn(named("topK v1"), 4, round, (5, Mode::Strict))
+            .turn(named("topK v1"), 4, round, (5, Preset::Sound))
             .stats
             .duplicates;
     }
     assert!(duplicates > 0);
-    let kept = play.pool.annotated().iter().filter(|image| image.round == 1);
+    let kept = play.pool.annotated().iter().filter(|image| image.scored_in == 1);
     let kept: BTreeMap<String, f64> = kept
         .map(|image| (image.annotated.image.id.clone(), image.score))
         .collect();
@@ -224,12 +245,12 @@ fn topk_v1_keeps_stale_scores_and_counts_what_would_be_labelled_twice() {
 }
 
 #[test]
-fn topk_v2_keeps_the_middle_band_in_strict_mode_and_drops_it_in_seed_mode() {
+fn topk_v2_keeps_the_middle_band_and_as_published_drops_it() {
     // Ratios: 0, 0.5, 0.7, 1.
-    let strict = select(named("topK v2"), 4, Mode::Strict);
+    let strict = select(named("topK v2"), 4, Preset::Sound);
     assert_eq!(set(&strict.labelled), ["0", "1", "2", "3", "4", "5"].into());
     assert_eq!(strict.pool.requeue(), ["7", "6"], "the least certain first");
-    let seed = select(named("topK v2"), 4, Mode::Seed);
+    let seed = select(named("topK v2"), 4, Preset::AsPublished);
     assert_eq!(set(&seed.labelled), ["0", "1", "2", "3", "4"].into());
     assert_eq!(seed.pool.requeue(), ["6", "7"]);
     assert_eq!(seed.pool.dropped().iter().collect::<Vec<_>>(), ["5"]);
@@ -259,7 +280,7 @@ fn topk_v2_keeps_the_middle_band_in_strict_mode_and_drops_it_in_seed_mode() {
 #[test]
 fn topk_v2_and_v3_draw_from_the_pool_after_its_growth() {
     for name in ["topK v2", "topK v3"] {
-        let selection = select(named(name), 99, Mode::Strict);
+        let selection = select(named(name), 99, Preset::Sound);
         assert!(
             set(&selection.train).contains("4"),
             "{name}: a certain image of this round"
@@ -270,9 +291,13 @@ fn topk_v2_and_v3_draw_from_the_pool_after_its_growth() {
 #[test]
 fn topk_v3_bands_follow_the_sl_score_and_its_early_thresholds_are_stricter() {
     // Scores: 0.9, 0.45, 0.27, 0.
-    let late = select(named("topK v3"), 4, Mode::Strict);
+    let late = select(named("topK v3"), 4, Preset::Sound);
     assert_eq!((late.stats.certain, late.stats.middle, late.stats.uncertain), (1, 1, 2));
-    let early = select(|round| select_topk_v3(round, &Bands::topk_v3_early()), 4, Mode::Strict);
+    let early = select(
+        |round, preset| select_topk_v3(round, &Bands::topk_v3_early(preset)),
+        4,
+        Preset::Sound,
+    );
     assert_eq!(
         (early.stats.certain, early.stats.middle, early.stats.uncertain),
         (1, 0, 3)
@@ -280,34 +305,24 @@ fn topk_v3_bands_follow_the_sl_score_and_its_early_thresholds_are_stricter() {
 }
 
 #[test]
-fn strict_and_seed_agree_where_there_are_no_ties_no_middle_and_no_repeats() {
+fn sound_and_published_choices_agree_where_there_are_no_ties_no_middle_and_no_repeats() {
     for name in ["v1", "v1+"] {
         assert_eq!(
-            select(named(name), 4, Mode::Strict),
-            select(named(name), 4, Mode::Seed),
+            select(named(name), 4, Preset::Sound),
+            select(named(name), 4, Preset::AsPublished),
             "{name}"
         );
     }
-    let bands = Bands {
-        certain: 0.3,
-        uncertain: 0.31,
-        ..Bands::topk_v2()
-    };
-    let with = |mode| {
+    let with = |preset| {
         let (labelled, done, pool) = four_bands();
-        let round = Round {
-            labelled: &labelled,
-            annotated: &done.annotations,
-            scores: &done.scores,
-            pool: &pool,
-            take: 4,
-            round: 1,
-            seed: 0,
-            mode,
+        let bands = Bands {
+            certain: 0.3,
+            uncertain: 0.31,
+            ..Bands::topk_v2(preset)
         };
-        select_topk_v2(round, &bands).unwrap()
+        select_topk_v2(first_round(&labelled, &done, &pool), &bands).unwrap()
     };
-    let (strict, seed) = (with(Mode::Strict), with(Mode::Seed));
+    let (strict, seed) = (with(Preset::Sound), with(Preset::AsPublished));
     assert_eq!(strict.labelled, seed.labelled);
     assert_eq!(set(&strict.train), set(&seed.train));
 }
@@ -320,16 +335,10 @@ fn an_image_asked_too_often_joins_the_labelled_pool() {
     }
     pool.requeue.clear();
     let round = Round {
-        labelled: &labelled,
-        annotated: &done.annotations,
-        scores: &done.scores,
-        pool: &pool,
-        take: 4,
         round: 3,
-        seed: 0,
-        mode: Mode::Strict,
+        ..first_round(&labelled, &done, &pool)
     };
-    let selection = select_topk_v2(round, &Bands::topk_v2()).unwrap();
+    let selection = select_topk_v2(round, &Bands::topk_v2(Preset::Sound)).unwrap();
     assert_eq!(selection.pool.requeue(), ["6"]);
     assert!(set(&selection.labelled).contains("7"));
     assert_eq!(selection.stats.given_up, 1);
@@ -341,7 +350,7 @@ fn an_empty_batch_is_legal_and_said() {
         let mut play = Play::new(8, 2, 6, 1);
         let mut last = None;
         for round in 1..=8 {
-            last = Some(play.turn(strategy, 4, round, (1, Mode::Strict)));
+            last = Some(play.turn(strategy, 4, round, (1, Preset::Sound)));
         }
         let last = last.unwrap();
         assert_eq!((last.stats.batch, last.stats.exhausted), (0, 1), "{name}");
@@ -359,14 +368,8 @@ fn a_batch_that_is_not_the_one_drawn_is_refused() {
     let mut fewer = done.annotations.clone();
     fewer.images.pop();
     let round = Round {
-        labelled: &labelled,
         annotated: &fewer,
-        scores: &done.scores,
-        pool: &pool,
-        take: 4,
-        round: 1,
-        seed: 0,
-        mode: Mode::Strict,
+        ..first_round(&labelled, &done, &pool)
     };
     let error = select_v1(round).unwrap_err().to_string();
     assert_eq!(error, "image `7` of the pool's batch is not in the annotations");
@@ -382,16 +385,88 @@ fn a_batch_that_is_not_the_one_drawn_is_refused() {
 #[test]
 fn thresholds_that_overlap_are_refused() {
     let (labelled, done, pool) = four_bands();
+    let round = first_round(&labelled, &done, &pool);
+    assert!(select_topk_v3(round, &Bands::topk_v2(Preset::Sound)).is_err());
+    assert!(select_topk_v2(round, &Bands::topk_v3(Preset::Sound)).is_err());
+}
+
+#[test]
+fn all_labelled_images_are_replayed_when_asked_for() {
+    let (labelled, done, pool) = four_bands();
     let round = Round {
-        labelled: &labelled,
-        annotated: &done.annotations,
-        scores: &done.scores,
-        pool: &pool,
-        take: 4,
-        round: 1,
-        seed: 0,
-        mode: Mode::Strict,
+        take: 2,
+        replay: Replay::All,
+        ..first_round(&labelled, &done, &pool)
     };
-    assert!(select_topk_v3(round, &Bands::topk_v2()).is_err());
-    assert!(select_topk_v2(round, &Bands::topk_v3()).is_err());
+    let selection = select_v1_plus(round).unwrap();
+    assert_eq!(ids(&selection.train), ["4", "5", "6", "7", "0", "1", "2", "3"]);
+}
+
+#[test]
+fn topk_v1_ranks_by_new_scores_where_there_are_some() {
+    let mut play = Play::new(20, 3, 6, 5);
+    play.turn(named("topK v1"), 4, 1, (5, Preset::Sound));
+    let first = play
+        .pool
+        .annotated()
+        .iter()
+        .max_by(|a, b| a.score.total_cmp(&b.score))
+        .unwrap();
+    let worst = first.annotated.image.id.clone();
+    let drawn = draw(&play.pool, &play.source, 4, 0.5).unwrap();
+    let found = learner(&drawn.batch, 5, 2);
+    let done = annotate(Some(&found), &drawn.batch, &play.ledger, &Rules::default(), 2).unwrap();
+    let better = ImageScores {
+        image: worst.clone(),
+        al_ratio: -1.0,
+        ..done.scores.images[0].clone()
+    };
+    let rescores = Scores { images: vec![better] };
+    let round = Round {
+        round: 2,
+        ..first_round(&play.labelled, &done, &drawn.pool)
+    };
+    let ranking = Ranking {
+        rescores: Some(&rescores),
+        ..Ranking::default()
+    };
+    let selection = select_topk_v1(round, &ranking).unwrap();
+    assert!(
+        set(&selection.labelled).contains(worst.as_str()),
+        "now the best known of all"
+    );
+    let after = selection
+        .pool
+        .annotated()
+        .iter()
+        .find(|image| image.annotated.image.id == worst);
+    assert_eq!(after.map(|image| (image.score, image.scored_in)), Some((-1.0, 2)));
+}
+
+#[test]
+fn the_deploy_score_decides_when_asked_for() {
+    let (labelled, mut done, pool) = four_bands();
+    for (scores, deploy) in done.scores.images.iter_mut().zip([0.1, 0.9, 0.9, 0.9]) {
+        scores.deploy.weakest = deploy;
+    }
+    let bands = Bands {
+        judge: Judge {
+            score: Score::Deploy,
+            deploy: crate::learning::DeployScore::Weakest,
+        },
+        ..Bands::topk_v3(Preset::Sound)
+    };
+    let selection = select_topk_v3(first_round(&labelled, &done, &pool), &bands).unwrap();
+    assert_eq!(selection.pool.requeue(), ["4"]);
+    assert_eq!(selection.stats.certain, 3);
+}
+
+#[test]
+fn sl_only_keeps_what_the_model_is_sure_of_and_asks_again_for_the_rest() {
+    let (labelled, mut done, pool) = four_bands();
+    done.annotations.images[3].annotations.clear();
+    let selection = select_sl_only(first_round(&labelled, &done, &pool)).unwrap();
+    assert_eq!(ids(&selection.train)[..3], ["4", "5", "6"]);
+    assert_eq!(selection.pool.requeue(), ["7"]);
+    assert_eq!(set(&selection.labelled).len(), 7);
 }

@@ -2,18 +2,13 @@
 
 use super::banded::{self, Band, Bands, Judged};
 use super::{Round, Selection};
-use crate::learning::LearningError;
+use crate::learning::{LearningError, Preset};
 
 impl Bands {
     /// Certain up to an AL ratio of 0.3, uncertain from 0.6 on.
     #[must_use]
-    pub fn topk_v2() -> Self {
-        Self {
-            certain: 0.3,
-            uncertain: 0.6,
-            max_attempts: 2,
-            judge: super::Judge::Oracle,
-        }
+    pub fn topk_v2(preset: Preset) -> Self {
+        Self::between(0.3, 0.6, preset)
     }
 }
 
@@ -38,5 +33,5 @@ pub fn select_topk_v2(round: Round<'_>, bands: &Bands) -> Result<Selection, Lear
     };
     let images = round.scores.images.iter();
     let judged: Vec<Judged> = images.map(|image| judge(bands.judge.al_ratio(image))).collect();
-    banded::select(round, bands.max_attempts, &judged)
+    banded::select(round, bands, &judged)
 }

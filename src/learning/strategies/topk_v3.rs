@@ -2,28 +2,19 @@
 
 use super::banded::{self, Band, Bands, Judged};
 use super::{Round, Selection};
-use crate::learning::LearningError;
+use crate::learning::{LearningError, Preset};
 
 impl Bands {
     /// Certain from an SL score of 0.5 on, uncertain up to 0.3: the first implementation's last thresholds.
     #[must_use]
-    pub fn topk_v3() -> Self {
-        Self {
-            certain: 0.5,
-            uncertain: 0.3,
-            max_attempts: 2,
-            judge: super::Judge::Oracle,
-        }
+    pub fn topk_v3(preset: Preset) -> Self {
+        Self::between(0.5, 0.3, preset)
     }
 
     /// Certain from 0.75 on, uncertain up to 0.5: its earlier thresholds.
     #[must_use]
-    pub fn topk_v3_early() -> Self {
-        Self {
-            certain: 0.75,
-            uncertain: 0.5,
-            ..Self::topk_v3()
-        }
+    pub fn topk_v3_early(preset: Preset) -> Self {
+        Self::between(0.75, 0.5, preset)
     }
 }
 
@@ -48,5 +39,5 @@ pub fn select_topk_v3(round: Round<'_>, bands: &Bands) -> Result<Selection, Lear
     };
     let images = round.scores.images.iter();
     let judged: Vec<Judged> = images.map(|image| judge(bands.judge.sl_score(image))).collect();
-    banded::select(round, bands.max_attempts, &judged)
+    banded::select(round, bands, &judged)
 }

@@ -3,10 +3,10 @@
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::stats::{shares, tie_mass};
-use super::{Mode, Round, Selection, Stats};
+use super::stats::{pseudo_labels, ranks, shares, tie_mass};
+use super::{Replay, Round, Selection, Stats, Ties};
 use crate::detection::{AnnotatedImage, Dataset};
-use crate::learning::{ImageScores, LearningError, Pool, rank_correlation};
+use crate::learning::{LearningError, Pool};
 use crate::random::Stream;
 
 /// One strategy's turn.
@@ -26,10 +26,15 @@ impl<'a> Turn<'a> {
         let mut pool = round.pool.clone();
         pool.drawn.clear();
         let (sl_share, al_share) = shares(&round.scores.images);
-        let of = |score: fn(&ImageScores) -> f64| round.scores.images.iter().map(score).collect::<Vec<f64>>();
-        let (oracle, deploy) = (of(|image| image.sl_score), of(|image| image.deploy_score));
+        let [rank_certain_sum, rank_certain_share, rank_mean_score, rank_weakest] = ranks(&round.scores.images);
+        let (pseudo_label_precision, pseudo_label_recall) = pseudo_labels(&round.scores.images);
         let stats = Stats {
-            deploy_rank_correlation: rank_correlation(&oracle, &deploy),
+            rank_certain_sum,
+            rank_certain_share,
+            rank_mean_score,
+            rank_weakest,
+            pseudo_label_precision,
+            pseudo_label_recall,
             round: round.round,
             batch: round.annotated.images.len(),
             sl_share,
@@ -65,7 +70,7 @@ impl<'a> Turn<'a> {
         self.pool.dropped.insert(image.image.id.clone());
     }
 
-    /// Draws K images of the labelled pool as it is now, or all there are, none of those already `chosen`.
+    /// Draws K images of the labelled pool as it is now, or takes all, none of those already `chosen`.
     pub(super) fn draw_labelled(&mut self, chosen: &[AnnotatedImage]) -> Vec<AnnotatedImage> {
         let chosen: BTreeSet<&str> = chosen.iter().map(|image| image.image.id.as_str()).collect();
         let free = self
@@ -74,6 +79,9 @@ impl<'a> Turn<'a> {
             .iter()
             .filter(|image| !chosen.contains(image.image.id.as_str()));
         let free: Vec<AnnotatedImage> = free.cloned().collect();
+        if self.round.replay == Replay::All {
+            return free;
+        }
         let wanted = self.round.take;
         if free.len() < wanted {
             let have = free.len();
@@ -85,9 +93,9 @@ impl<'a> Turn<'a> {
         Stream::new(self.round.seed, "select/labelled", &position).sample(&free, wanted)
     }
 
-    /// Orders two images of one score: by a hash of the seed and the id, then by the id. With mode `seed` they stay as they are.
+    /// Orders two images of one score: by a hash of the seed and the id, then by the id; or not at all.
     pub(super) fn tie(&self, a: &str, b: &str) -> Ordering {
-        if self.round.mode == Mode::Seed {
+        if self.round.ties == Ties::Listed {
             return Ordering::Equal;
         }
         let hash = |id: &str| Stream::new(self.round.seed, &format!("select/tie/{id}"), &[]).bits();
@@ -122,7 +130,12 @@ impl<'a> Turn<'a> {
             notes.push(format!("{lost} annotated images thrown away"));
         }
         if round.annotated.images.is_empty() {
-            notes.push("the batch was empty: nothing was left to draw".to_owned());
+            let why = if pool.exhausted() {
+                ": nothing was left to draw"
+            } else {
+                ""
+            };
+            notes.push(format!("the batch was empty{why}"));
         } else if pool.exhausted() {
             notes.push("the pool is empty: no image is left to draw".to_owned());
         }

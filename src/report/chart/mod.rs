@@ -6,6 +6,7 @@
 
 mod bars;
 mod canvas;
+mod columns;
 mod lines;
 mod matrix;
 mod precision_recall;

@@ -47,11 +47,11 @@ pub fn strategy_charts(rows: &[RoundRow]) -> Result<Vec<Chart>, ChartError> {
             |row| Some((row.total_annotation_seconds / 3600.0, row.ap50?)),
         )?,
         line(
-            &with_images_added_up(rows),
+            rows,
             "ap50_over_images",
             "AP50 on the test images over images opened",
             ("images opened, in all", "AP50", false),
-            |row| Some((f64::from(row.images_opened), row.ap50?)),
+            |row| Some((f64::from(row.total_images_opened), row.ap50?)),
         )?,
         line(
             rows,
@@ -85,30 +85,11 @@ pub fn strategy_charts(rows: &[RoundRow]) -> Result<Vec<Chart>, ChartError> {
             |row| Some((f64::from(row.round), f64::from(row.labelled))),
         )?);
     }
+    charts.extend(super::columns::column_charts(rows)?);
     Ok(charts)
 }
 
-/// The rows with the images opened up to and with each round in place of those of the round alone.
-fn with_images_added_up(rows: &[RoundRow]) -> Vec<RoundRow> {
-    let mut sums: BTreeMap<(&str, i64), u32> = BTreeMap::new();
-    let mut sorted: Vec<&RoundRow> = rows.iter().collect();
-    sorted.sort_by_key(|row| row.round);
-    let added = sorted.into_iter().map(|row| {
-        let sum = sums.entry((&row.strategy, row.seed)).or_default();
-        *sum += row.images_opened;
-        RoundRow {
-            images_opened: *sum,
-            ..row.clone()
-        }
-    });
-    let mut added: Vec<RoundRow> = added.collect();
-    // The strategies keep the order of the table, and with it their colours.
-    let order = strategies(rows);
-    added.sort_by_key(|row| order.iter().position(|name| *name == row.strategy));
-    added
-}
-
-fn strategies(rows: &[RoundRow]) -> Vec<&str> {
+pub(super) fn strategies(rows: &[RoundRow]) -> Vec<&str> {
     let mut found: Vec<&str> = Vec::new();
     for row in rows {
         if !found.contains(&row.strategy.as_str()) {
@@ -154,7 +135,7 @@ fn line(
 }
 
 /// A strategy's points: for each round the mean over seeds of both coordinates.
-fn points(rows: &[RoundRow], strategy: &str, place: fn(&RoundRow) -> Option<(f64, f64)>) -> Vec<Point> {
+pub(super) fn points(rows: &[RoundRow], strategy: &str, place: fn(&RoundRow) -> Option<(f64, f64)>) -> Vec<Point> {
     let mut rounds: BTreeMap<u32, (Vec<f64>, Vec<f64>)> = BTreeMap::new();
     for row in rows.iter().filter(|row| row.strategy == strategy) {
         if let Some((x, y)) = place(row) {
@@ -272,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn every_comparison_has_its_charts_and_images_are_added_up() {
+    fn every_comparison_has_its_charts() {
         for rows in [
             vec![row("a", 0, 0, 0.1), row("a", 0, 1, 0.2)],
             vec![row("a", 0, 0, 0.1), row("b", 0, 0, 0.2)],
@@ -281,15 +262,5 @@ mod tests {
             assert_eq!(charts.len(), 7);
             assert!(charts.iter().all(|chart| chart.picture.svg.contains("<svg")));
         }
-        let opened = [3, 4].map(|images_opened| RoundRow {
-            images_opened,
-            round: images_opened,
-            ..RoundRow::default()
-        });
-        let sums: Vec<u32> = with_images_added_up(&opened)
-            .iter()
-            .map(|row| row.images_opened)
-            .collect();
-        assert_eq!(sums, [3, 7]);
     }
 }

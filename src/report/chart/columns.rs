@@ -1,0 +1,132 @@
+//! Charts of figures that several columns of the table of rounds give: of one strategy a curve a column, of several strategies one
+//! column's curves.
+
+use super::strategies::{Chart, points, strategies};
+use super::{ChartError, LineChart, Series};
+use crate::report::RoundRow;
+
+/// Where a row lies in a chart, if it does.
+type Place = fn(&RoundRow) -> Option<(f64, f64)>;
+
+/// How well scores without ground truth order the batch, by score.
+const RANKS: [(&str, Place); 4] = [
+    ("certain_sum", |row| Some((f64::from(row.round), row.rank_certain_sum?))),
+    ("certain_share", |row| {
+        Some((f64::from(row.round), row.rank_certain_share?))
+    }),
+    ("mean_score", |row| Some((f64::from(row.round), row.rank_mean_score?))),
+    ("weakest", |row| Some((f64::from(row.round), row.rank_weakest?))),
+];
+
+/// AP50 on the growing evaluation set, and on the test images beside it.
+const GROWING: [(&str, Place); 2] = [
+    ("growing set", |row| Some((f64::from(row.round), row.growing_ap50?))),
+    ("test images", |row| {
+        Some((f64::from(row.round), row.ap50.filter(|_| row.growing_ap50.is_some())?))
+    }),
+];
+
+/// The charts for which there are figures.
+///
+/// # Errors
+/// When the drawing library fails.
+pub(super) fn column_charts(rows: &[RoundRow]) -> Result<Vec<Chart>, ChartError> {
+    let mut charts = Vec::new();
+    charts.extend(chart(
+        rows,
+        "deploy_score_ranks",
+        ("How well scores without ground truth rank the batch", "Spearman's rho"),
+        "Rank correlation of the scores that need no ground truth with the oracle's SL score, within each batch: 1 is the same order, 0 none.",
+        &RANKS,
+    )?);
+    charts.extend(chart(
+        rows,
+        "growing_ap50",
+        ("AP50 on the evaluation set that grows", "AP50"),
+        "The growing set is another one each round: it holds what the strategy's rounds opened and did not train on.",
+        &GROWING,
+    )?);
+    Ok(charts)
+}
+
+fn chart(
+    rows: &[RoundRow],
+    name: &'static str,
+    (title, y_label): (&str, &str),
+    caption: &str,
+    columns: &[(&str, Place)],
+) -> Result<Option<Chart>, ChartError> {
+    let strategies = strategies(rows);
+    let (first, place) = columns[0];
+    let (y_label, mut series): (String, Vec<Series>) = match strategies[..] {
+        [only] => {
+            let series = columns.iter().map(|&(column, place)| Series {
+                name: column.to_owned(),
+                points: points(rows, only, place),
+            });
+            (y_label.to_owned(), series.collect())
+        }
+        _ => {
+            let series = strategies.iter().map(|&strategy| Series {
+                name: strategy.to_owned(),
+                points: points(rows, strategy, place),
+            });
+            (format!("{y_label}, {first}"), series.collect())
+        }
+    };
+    series.retain(|series| !series.points.is_empty());
+    if series.is_empty() {
+        return Ok(None);
+    }
+    let chart = LineChart {
+        title: title.to_owned(),
+        x_label: "round".to_owned(),
+        y_label,
+        whole_x: true,
+        series,
+    };
+    Ok(Some(Chart {
+        name,
+        caption: caption.to_owned(),
+        picture: chart.picture()?,
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(strategy: &str, round: u32, rank: Option<f64>, growing: Option<f64>) -> RoundRow {
+        RoundRow {
+            strategy: strategy.to_owned(),
+            round,
+            ap50: Some(0.5),
+            rank_certain_sum: rank,
+            rank_weakest: rank,
+            growing_ap50: growing,
+            ..RoundRow::default()
+        }
+    }
+
+    fn names(rows: &[RoundRow]) -> Vec<&str> {
+        column_charts(rows).unwrap().iter().map(|chart| chart.name).collect()
+    }
+
+    #[test]
+    fn a_chart_is_drawn_where_there_are_figures() {
+        assert!(names(&[row("a", 0, None, None), row("a", 1, None, None)]).is_empty());
+        assert_eq!(names(&[row("a", 1, Some(0.5), None)]), ["deploy_score_ranks"]);
+        assert_eq!(
+            names(&[row("a", 1, None, Some(0.5)), row("b", 1, None, None)]),
+            ["growing_ap50"]
+        );
+    }
+
+    #[test]
+    fn one_strategy_has_a_curve_a_column_and_several_a_curve_each() {
+        let one = column_charts(&[row("a", 1, Some(0.5), None), row("a", 2, Some(0.25), None)]).unwrap();
+        assert!(one[0].picture.svg.contains("weakest"));
+        let two = column_charts(&[row("first", 1, Some(0.5), None), row("second", 1, Some(0.25), None)]).unwrap();
+        assert!(two[0].picture.svg.contains("second") && !two[0].picture.svg.contains("weakest"));
+    }
+}
