@@ -42,6 +42,7 @@ fn five() -> u32 {
 /// What `evaluate` writes, as far as it is needed here.
 #[derive(Deserialize)]
 struct Evaluation {
+    rules: Option<String>,
     ap: Option<f64>,
     ap50: Option<f64>,
     ap75: Option<f64>,
@@ -79,7 +80,7 @@ impl Stage for Tables {
     fn info(&self) -> KindInfo {
         KindInfo {
             name: "tables".to_owned(),
-            version: 1,
+            version: 2,
             summary: "The table of rounds and its summary: AP, annotation and pools by round".to_owned(),
             params: params_schema::<Params>(),
             inputs: vec![
@@ -221,6 +222,7 @@ fn row(
     selection: &Selection,
 ) -> RoundRow {
     RoundRow {
+        protocol: evaluation.rules.clone().unwrap_or_default(),
         ap: evaluation.ap,
         ap50: evaluation.ap50,
         ap75: evaluation.ap75,
