@@ -7,6 +7,7 @@ mod awkward_cases;
 mod cache;
 mod commands;
 mod commands_as_stages;
+mod data;
 mod experiments;
 mod faults;
 mod faulty_data;

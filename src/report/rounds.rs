@@ -16,6 +16,8 @@ pub struct RoundRow {
     pub varied: BTreeMap<String, String>,
     /// The round, from 0.
     pub round: u32,
+    /// Whose rules the figures follow: `evaluate`'s protocol, and what was changed of it.
+    pub protocol: String,
     /// AP averaged over IoU thresholds 0.50 to 0.95, on the test images.
     pub ap: Option<f64>,
     /// AP at IoU 0.5, on the test images.
@@ -106,7 +108,9 @@ impl RoundRow {
             .text("strategy", rows.iter().map(|row| &row.strategy))
             .integers("seed", rows.iter().map(|row| row.seed));
         table = varied::to_columns(table, &rows.iter().map(|row| &row.varied).collect::<Vec<_>>());
-        table = table.counts("round", count(|row| row.round));
+        table = table
+            .counts("round", count(|row| row.round))
+            .text("protocol", rows.iter().map(|row| &row.protocol));
         for (name, get, _) in MEASURES {
             table = table.optional_numbers(name, of(get));
         }
@@ -135,6 +139,7 @@ impl RoundRow {
         let text = table.text("strategy")?;
         let mut varied = varied::from_columns(table)?;
         let (seed, round) = (table.integers("seed")?, table.counts("round")?);
+        let protocol = table.text("protocol")?;
         let annotation_seconds = table.numbers("annotation_seconds")?;
         let total_annotation_seconds = table.numbers("total_annotation_seconds")?;
         let total_annotation_hours = table.numbers("total_annotation_hours")?;
@@ -144,6 +149,7 @@ impl RoundRow {
             seed: seed[at],
             varied: std::mem::take(&mut varied[at]),
             round: round[at],
+            protocol: protocol[at].to_owned(),
             annotation_seconds: annotation_seconds[at],
             total_annotation_seconds: total_annotation_seconds[at],
             total_annotation_hours: total_annotation_hours[at],
@@ -315,6 +321,7 @@ mod tests {
                     ("merge.mode".to_owned(), "strict".to_owned()),
                 ]),
                 round,
+                protocol: "coco cap=10".to_owned(),
                 ap: Some(0.1 * f64::from(round)),
                 ap50: Some(0.2),
                 ap75: None,

@@ -42,6 +42,7 @@ fn five() -> u32 {
 /// What `evaluate` writes, as far as it is needed here.
 #[derive(Deserialize)]
 struct Evaluation {
+    rules: Option<String>,
     ap: Option<f64>,
     ap50: Option<f64>,
     ap75: Option<f64>,
@@ -262,6 +263,7 @@ fn row(
     selection: &Selection,
 ) -> RoundRow {
     RoundRow {
+        protocol: evaluation.rules.clone().unwrap_or_default(),
         ap: evaluation.ap,
         ap50: evaluation.ap50,
         ap75: evaluation.ap75,

@@ -1,5 +1,6 @@
 //! An instances file read whole: all images, all problems.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -167,11 +168,12 @@ fn categories(written: &Written, options: &CocoOptions, file: &File<'_>) -> Resu
 fn listed(written: &Written, options: &CocoOptions, faulty: &mut Vec<Faulty>) -> (Vec<usize>, Vec<String>) {
     let mut by_id: BTreeMap<i64, usize> = BTreeMap::new();
     for (at, image) in written.images.iter().enumerate() {
-        if by_id.contains_key(&image.id) {
-            let entry = format!("images[{at}]");
-            faulty.push(Faulty::image(at, Fault::IdShared { entry, id: image.id }));
-        } else {
-            by_id.insert(image.id, at);
+        match by_id.entry(image.id) {
+            Entry::Vacant(free) => drop(free.insert(at)),
+            Entry::Occupied(_) => {
+                let entry = format!("images[{at}]");
+                faulty.push(Faulty::image(at, Fault::IdShared { entry, id: image.id }));
+            }
         }
     }
     let places: Vec<usize> = by_id.into_values().collect();

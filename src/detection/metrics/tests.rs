@@ -374,24 +374,42 @@ fn reference(scenes: &Scenes, label: u32, threshold: f64, range: (f64, f64), mos
 }
 
 prop_compose! {
-    fn any_box()(x in 0..12_u8, y in 0..12_u8, w in 1..10_u8, h in 1..10_u8, label in 0..3_u32, score in 0..=8_u8) -> (Extent, u32, f64) {
+    /// Sides on either side of the bounds between small, medium and large.
+    fn any_box()(
+        x in 0..12_u8,
+        y in 0..12_u8,
+        w in prop::sample::select(vec![1_u8, 2, 3, 4, 7, 8, 9]),
+        h in prop::sample::select(vec![2_u8, 3, 4, 7, 8, 9]),
+        label in 0..3_u32,
+        score in 0..=8_u8,
+    ) -> (Extent, u32, f64) {
         let [x, y, w, h] = [x, y, w, h].map(|v| f64::from(v) * 12.0);
         (Extent::from_xywh([x, y, w, h]), label, f64::from(score) / 8.0)
     }
 }
 
 prop_compose! {
+    /// Objects, detections anywhere, and detections near objects: a little larger or smaller than these.
     fn any_scene()(
         objects in prop::collection::vec((any_box(), 0..10_u8), 0..6),
-        found in prop::collection::vec(any_box(), 0..16),
+        found in prop::collection::vec(any_box(), 0..8),
+        near in prop::collection::vec((0..6_usize, 0..=1_i8, -1..=1_i8, 0..=8_u8), 0..12),
     ) -> Scene {
-        let objects = objects.into_iter().map(|((extent, label, _), flag)| Object {
+        let found = found.into_iter().map(|(extent, label, score)| ScoredBox { extent, label, score });
+        let near = near.into_iter().filter_map(|(at, shift, growth, score)| {
+            let (Extent { left, top, width, height, .. }, label, _) = objects.get(at)?.0;
+            let [shift, growth] = [shift, growth].map(|cells| f64::from(cells) * 12.0);
+            let size = [width, height].map(|side| (side + growth).max(12.0));
+            let extent = Extent::from_xywh([left + shift, top, size[0], size[1]]);
+            Some(ScoredBox { extent, label, score: f64::from(score) / 8.0 })
+        });
+        let detections = found.chain(near).collect();
+        let objects = objects.iter().map(|&((extent, label, _), flag)| Object {
             crowd: flag == 0,
             difficult: flag == 1,
             ..object(extent, label)
         });
-        let found = found.into_iter().map(|(extent, label, score)| ScoredBox { extent, label, score });
-        Scene { objects: objects.collect(), detections: found.collect() }
+        Scene { objects: objects.collect(), detections }
     }
 }
 

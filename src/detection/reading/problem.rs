@@ -15,7 +15,7 @@ pub struct Problem {
     /// The id of the image that it is about, as far as it is about one.
     pub image: Option<String>,
     /// What is wrong.
-    pub fault: Fault,
+    pub fault: Box<Fault>,
 }
 
 /// What can be wrong.
@@ -276,7 +276,7 @@ impl Fault {
             file: file.into(),
             position: None,
             image: None,
-            fault: self,
+            fault: Box::new(self),
         }
     }
 }

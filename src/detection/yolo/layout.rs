@@ -32,11 +32,10 @@ pub(super) struct Layout {
 
 /// Whether a folder is a YOLO dataset.
 pub(in crate::detection) fn is_yolo(root: &Path) -> bool {
-    let is_there = |name: &&str| root.join(name).is_file();
-    NAMES.iter().find(|name| is_there(name)).is_some_and(|name| {
+    NAMES.iter().find(|name| root.join(name).is_file()).is_some_and(|name| {
         let text = fs::read_to_string(root.join(name)).unwrap_or_default();
         names::parse(&text).is_ok()
-    }) || LISTS.iter().any(|name| is_there(&name)) && root.join("labels").is_dir()
+    }) || LISTS.iter().any(|name| root.join(name).is_file()) && root.join("labels").is_dir()
 }
 
 /// The sets that a folder has, by name.

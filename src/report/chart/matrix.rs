@@ -62,6 +62,8 @@ impl Drawing for MatrixChart {
         let (width, height) = (columns.end - pixels(16) - left, rows.end - pixels(44) - top);
         // A name in a column has the width of a cell.
         let letters_in_cell = (width / count / pixels(7)).max(1) as usize;
+        // Names cut to a few letters are all alike: then columns are called by their number.
+        let numbered = self.names.iter().any(|name| name.chars().count() > letters_in_cell);
         for (row, (name, counts)) in self.names.iter().zip(&self.counts).enumerate() {
             let sum = counts.iter().sum::<u64>().max(1) as f64;
             let (y, below) = (
@@ -86,13 +88,15 @@ impl Drawing for MatrixChart {
             }
             if self.names.len() <= NAMED {
                 let style = letters(11, scale);
+                let number = (row + 1).to_string();
                 let text = short(name, 18);
+                let text = if numbered { format!("{text} {number}") } else { text };
                 let (wide, high) = area.estimate_text_size(&text, &style)?;
                 let at = (left - pixels(6) - wide as i32, (y + below) / 2 - high as i32 / 2);
                 area.draw(&Text::new(text, at, style.clone()))?;
                 let x = left + width * (2 * row as i32 + 1) / (2 * count);
-                let text = short(name, letters_in_cell);
-                middle(area, &text, (x, top + height + pixels(12)), &style)?;
+                let text = if numbered { &number } else { name };
+                middle(area, text, (x, top + height + pixels(12)), &style)?;
             }
         }
         let style = letters(13, scale);
@@ -146,6 +150,14 @@ mod tests {
         }
         let svg = chart(20).picture().unwrap().svg;
         assert!(svg.contains("c19") && !svg.contains("921"));
+        let long = MatrixChart {
+            names: (0..20).map(|number| format!("long name {number}")).collect(),
+            ..chart(20)
+        };
+        assert!(
+            long.picture().unwrap().svg.contains("long name 19 20"),
+            "with the number of its column"
+        );
         assert!(!chart(80).picture().unwrap().svg.contains("c19"));
         chart(0).picture().unwrap();
     }
