@@ -332,7 +332,13 @@ fn an_experiment_is_not_called_as_one_of_its_pipelines() {
 fn the_shipped_experiments_are_planned_and_their_members_share_the_initial_model_of_a_seed() {
     let project = Project::new();
     // Of the optimizers each member has a training of its own.
-    for (name, members, trainings) in [("strategies", 15, 3), ("thresholds", 12, 2), ("optimizers", 20, 20)] {
+    for (name, members, trainings) in [
+        ("strategies", 30, 3),
+        ("presets", 30, 3),
+        ("queries", 30, 3),
+        ("thresholds", 12, 2),
+        ("optimizers", 20, 20),
+    ] {
         let plan = project
             .done(&format!("plan experiments/{name}.yaml --format json"))
             .json();

@@ -193,7 +193,7 @@ fn diff_puts_two_runs_or_a_run_and_a_pipeline_side_by_side() {
         .done(&format!("diff {second} data.yaml -S seed=1 -S images=9"))
         .stdout;
     assert!(
-        same.contains("no param differs") && same.contains("equal outputs: 11"),
+        same.contains("no param differs") && same.contains("equal outputs: 12"),
         "{same}"
     );
     assert!(!same.contains("different"), "{same}");

@@ -15,7 +15,10 @@ const RUN: &str = "run pipelines/topk_v3.yaml --profile quick --format json";
 fn it_trains_writes_results_and_is_answered_from_the_store_the_second_time() {
     let project = Project::new();
     let first = project.done(RUN).events();
-    assert!(ends(&first).values().all(|end| *end == "ran"), "{:?}", ends(&first));
+    // The evaluation set that could grow does not, so that the second round's is the first's.
+    let mut not_run = ends(&first);
+    not_run.retain(|stage, end| *end != "ran" && stage != "round-2.evaluate_growing");
+    assert!(not_run.is_empty(), "{not_run:?}");
     for file in [
         "rounds.csv",
         "rounds.parquet",

@@ -180,7 +180,7 @@ fn bash_completes_what_the_pipelines_on_the_line_have() {
     project.done("init .");
     for (line, wanted) in [
         ("asm-pipe pl", "plan"),
-        ("asm-pipe run pipelines/topk_v3", "pipelines/topk_v3.yaml"),
+        ("asm-pipe run pipelines/topk_v3.", "pipelines/topk_v3.yaml"),
         ("asm-pipe run pipelines/topk_v3.yaml --prof", "--profile"),
         ("asm-pipe run pipelines/topk_v3.yaml --profile qu", "quick"),
         ("asm-pipe run pipelines/topk_v3.yaml --target merg", "merge"),

@@ -255,7 +255,7 @@ fn every_shipped_pipeline_is_among_those_that_are_played() {
     let played = CHECKED
         .into_iter()
         .chain(BY_HAND)
-        .chain(["sl_only", "base", "query_base"]);
+        .chain(["sl_only", "base", "query_base", "training"]);
     assert_eq!(files, played.map(str::to_owned).collect());
 }
 

@@ -21,8 +21,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::executor::{Executor, JobError};
 use super::groups::Groups;
-use super::lines::{Line, has_ended};
-use super::pipes::Pipes;
+use super::pipes::{Line, Pipes, has_ended};
 use super::process_mark::ProcessMark;
 use super::scheduler::Manner;
 use super::scratch::empty;
@@ -235,7 +234,6 @@ fn listen(child: &mut Child, group: Option<Pid>, reporter: &dyn Reporter) -> (Ou
             _ => reporter.log(&text),
         },
         Line::Err(text) => reporter.log(&text),
-        Line::Closed => {}
     };
     loop {
         pipes.listen(TICK, &mut take);

@@ -24,7 +24,6 @@ mod job_log;
 mod job_thread;
 mod journal;
 pub mod keys;
-mod lines;
 mod member;
 mod perform;
 mod pipes;

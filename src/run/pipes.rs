@@ -8,23 +8,35 @@ use std::process::Child;
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use rustix::process::{Pid, PidfdFlags, WaitId, WaitIdOptions, pidfd_open, waitid};
 
-use super::lines::{LONGEST_LINE, Line};
+/// A line longer than this is cut: a program that prints without end must not fill the memory.
+const LONGEST_LINE: usize = 1 << 20;
 
 /// Read at once.
 const CHUNK: usize = 1 << 16;
 
+/// Something that a program said.
+#[derive(Debug)]
+pub(super) enum Line {
+    /// On stdout.
+    Out(String),
+    /// On stderr.
+    Err(String),
+}
+
 /// The open pipes of a child.
+#[derive(Debug)]
 pub(super) struct Pipes {
     streams: Vec<Stream>,
     /// Becomes readable when the child ends; none where the system has no such thing.
     exit: Option<OwnedFd>,
 }
 
+#[derive(Debug)]
 struct Stream {
     file: File,
-    wrap: fn(String) -> Line,
+    is_out: bool,
     /// The beginning of a line.
     begun: Vec<u8>,
 }
@@ -32,18 +44,23 @@ struct Stream {
 impl Pipes {
     /// Takes a child's pipes.
     pub(super) fn of(child: &mut Child) -> Self {
-        let stream = |pipe: OwnedFd, wrap| Stream {
+        let stream = |pipe: OwnedFd, is_out| Stream {
             file: File::from(pipe),
-            wrap,
+            is_out,
             begun: Vec::new(),
         };
-        let out = child.stdout.take().map(|pipe| stream(pipe.into(), Line::Out));
-        let err = child.stderr.take().map(|pipe| stream(pipe.into(), Line::Err));
+        let out = child.stdout.take().map(|pipe| stream(pipe.into(), true));
+        let err = child.stderr.take().map(|pipe| stream(pipe.into(), false));
         let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
         Self {
             streams: out.into_iter().chain(err).collect(),
             exit: pid.and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok()),
         }
+    }
+
+    /// Whether its stdout is open.
+    pub(super) fn out_is_open(&self) -> bool {
+        self.streams.iter().any(|stream| stream.is_out)
     }
 
     /// Waits until the child says something or ends, but not longer than `patience`, and takes what it said.
@@ -58,8 +75,9 @@ impl Pipes {
         self.take_from(&ready, take);
     }
 
-    /// Takes what is still in the pipes, until they are closed or nothing has come for as long as `patience`.
-    pub(super) fn drain(mut self, patience: Duration, take: &mut impl FnMut(Line)) {
+    /// Takes what is still in the pipes, until they are closed or nothing has come for as long as `patience`; the beginning of a
+    /// line too.
+    pub(super) fn drain(&mut self, patience: Duration, take: &mut impl FnMut(Line)) {
         while !self.streams.is_empty() {
             let ready = ready(&self.streams, None, patience);
             if !ready.contains(&true) {
@@ -120,8 +138,15 @@ impl Stream {
     fn give(&mut self, take: &mut impl FnMut(Line)) {
         let line = std::mem::take(&mut self.begun);
         let text = String::from_utf8_lossy(&line);
-        take((self.wrap)(text.trim_end_matches(['\n', '\r']).to_owned()));
+        let text = text.trim_end_matches(['\n', '\r']).to_owned();
+        take(if self.is_out { Line::Out(text) } else { Line::Err(text) });
     }
+}
+
+/// Whether a child has ended. It is not waited for yet, so its number cannot be another's.
+pub(super) fn has_ended(child: Option<Pid>) -> bool {
+    let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    child.is_none_or(|pid| !matches!(waitid(WaitId::Pid(pid), options), Ok(None)))
 }
 
 #[cfg(test)]
@@ -142,7 +167,6 @@ mod tests {
         let mut take = |line: Line| match line {
             Line::Out(text) => lines.push(format!("out {text}")),
             Line::Err(text) => lines.push(format!("err {text}")),
-            Line::Closed => {}
         };
         let mut pipes = Pipes::of(&mut child);
         while child.try_wait().unwrap().is_none() {
@@ -187,7 +211,7 @@ mod tests {
                 pid = text;
             }
         };
-        let pipes = Pipes::of(&mut child);
+        let mut pipes = Pipes::of(&mut child);
         child.wait().unwrap();
         pipes.drain(Duration::from_millis(50), &mut take);
         let killed = Command::new("kill").arg(pid).status().unwrap();

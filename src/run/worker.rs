@@ -4,20 +4,23 @@
 //! starts itself can be ended with it. It must end when its stdin closes, which the kernel does for it even if the run is
 //! killed; what that leaves open, see [`super::process_mark`].
 
+use std::collections::VecDeque;
 use std::io::Write;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::Value;
 
-use super::lines::{Line, forward_lines, has_ended};
+use super::pipes::{Line, Pipes, has_ended};
 use super::process_mark::ProcessMark;
 use crate::stage::protocol::Message;
 use crate::stage::{Job, Outcome, Program, Reporter, StageError};
+
+/// How often to look whether the job is still wanted.
+const TICK: Duration = Duration::from_millis(500);
 
 /// How long a program may take to end once it has closed its output.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -27,7 +30,9 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub(crate) struct Worker {
     child: Child,
     stdin: Option<ChildStdin>,
-    lines: Receiver<Line>,
+    pipes: Pipes,
+    /// What it has said and nobody has looked at.
+    said: VecDeque<Line>,
     mark: Option<ProcessMark>,
 }
 
@@ -60,12 +65,12 @@ impl Worker {
         let cannot =
             |e: std::io::Error| StageError::new(format!("cannot start the provider `{}`: {e}", program.path.display()));
         let mut child = command.spawn().map_err(cannot)?;
-        let lines = forward_lines(child.stdout.take(), child.stderr.take());
         Ok(Self {
+            pipes: Pipes::of(&mut child),
+            said: VecDeque::new(),
             stdin: child.stdin.take(),
             mark: ProcessMark::of(child.id()),
             child,
-            lines,
         })
     }
 
@@ -112,9 +117,12 @@ impl Worker {
                 Some(since) if since.elapsed() > PATIENCE => self.kill(),
                 _ => {}
             }
-            match self.lines.recv_timeout(Duration::from_millis(500)) {
-                Ok(Line::Err(line)) => reporter.log(&line),
-                Ok(Line::Out(line)) => match parse(&line).map_err(Lost::Confused)? {
+            if self.said.is_empty() {
+                self.pipes.listen(TICK, &mut |line| self.said.push_back(line));
+            }
+            match self.said.pop_front() {
+                Some(Line::Err(line)) => reporter.log(&line),
+                Some(Line::Out(line)) => match parse(&line).map_err(Lost::Confused)? {
                     None => reporter.log(&line),
                     Some(Message::Progress(progress)) => {
                         silent = false;
@@ -134,8 +142,8 @@ impl Worker {
                     }
                 },
                 // Something that it started may hold its output open after its end.
-                Err(RecvTimeoutError::Timeout) if !self.has_ended() => {}
-                Ok(Line::Closed) | Err(_) => {
+                None if self.pipes.out_is_open() && !self.has_ended() => {}
+                None => {
                     let status = self.bury(reporter);
                     return Err(if silent {
                         Lost::Silent(status)
@@ -147,13 +155,15 @@ impl Worker {
         }
     }
 
-    /// Logs what has come on stderr besides; a line that comes later is the next job's.
-    fn tell_rest(&self, reporter: &dyn Reporter) {
-        for line in self.lines.try_iter() {
-            if let Line::Err(line) | Line::Out(line) = line {
-                reporter.log(&line);
-            }
-        }
+    /// Logs what it has said besides, which was before its last message; a line that comes later is the next job's.
+    fn tell_rest(&mut self, reporter: &dyn Reporter) {
+        self.drain(Duration::ZERO, reporter);
+    }
+
+    fn drain(&mut self, patience: Duration, reporter: &dyn Reporter) {
+        let mut tell = |(Line::Err(line) | Line::Out(line)): Line| reporter.log(&line);
+        self.said.drain(..).for_each(&mut tell);
+        self.pipes.drain(patience, &mut tell);
     }
 
     /// Waits for the end of a process that has closed its output, and ends what it has started.
@@ -168,11 +178,7 @@ impl Worker {
             .child
             .wait()
             .unwrap_or_else(|_| ExitStatus::from_raw(Signal::KILL.as_raw()));
-        while let Ok(line) = self.lines.recv_timeout(Duration::from_millis(200)) {
-            if let Line::Err(line) | Line::Out(line) = line {
-                reporter.log(&line);
-            }
-        }
+        self.drain(Duration::from_millis(200), reporter);
         status
     }
 

@@ -163,7 +163,7 @@ mod tests {
         let text = serde_json::to_string(&description()).unwrap();
         let back: Description = serde_json::from_str(&text).unwrap();
         let names: Vec<&str> = back.kinds.iter().map(|kind| kind.name.as_str()).collect();
-        assert_eq!(names, ["train", "detect"]);
+        assert_eq!(names, ["train", "detect", "scan"]);
         assert_eq!(back.kinds[0].external[0].param, "weights");
         assert!(
             back.kinds[0]

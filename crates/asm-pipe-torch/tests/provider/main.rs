@@ -18,7 +18,7 @@ use serde_json::json;
 fn describe_lists_the_kinds() {
     let output = Command::new(PROGRAM).arg("describe").output().unwrap();
     let description: Description = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(description.kinds.len(), 2);
+    assert_eq!(description.kinds.len(), 3);
     assert_eq!(
         Command::new(PROGRAM).arg("sing").output().unwrap().status.code(),
         Some(2)
