@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Modules with the modules that they may use. `random` may be used by all.
-const MAY_USE: [(&str, &[&str]); 14] = [
+const MAY_USE: [(&str, &[&str]); 15] = [
     ("random", &[]),
     ("spec", &[]),
     ("stage", &[]),
@@ -12,6 +12,7 @@ const MAY_USE: [(&str, &[&str]); 14] = [
     ("store", &[]),
     ("run", &["plan", "store", "stage"]),
     ("table", &[]),
+    ("weights", &[]),
     ("detection", &[]),
     ("learning", &["detection"]),
     ("artifact", &["stage", "table", "detection", "learning"]),
@@ -29,6 +30,7 @@ const MAY_USE: [(&str, &[&str]); 14] = [
             "store",
             "run",
             "table",
+            "weights",
             "detection",
             "learning",
             "artifact",
@@ -40,7 +42,7 @@ const MAY_USE: [(&str, &[&str]); 14] = [
 ];
 
 /// Outside crates with the modules that may name them.
-const OWNERS: [(&str, &[&str]); 14] = [
+const OWNERS: [(&str, &[&str]); 16] = [
     ("clap", &["cli"]),
     ("clap_complete", &["cli"]),
     ("clap_mangen", &["cli"]),
@@ -55,6 +57,8 @@ const OWNERS: [(&str, &[&str]); 14] = [
     ("plotters", &["report"]),
     ("askama", &["report"]),
     ("roxmltree", &["detection"]),
+    ("safetensors", &["weights"]),
+    ("zip", &["weights"]),
 ];
 
 #[test]

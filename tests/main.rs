@@ -15,3 +15,4 @@ mod main_job;
 mod shell;
 mod spec;
 mod support;
+mod weights;

@@ -74,6 +74,10 @@ pub(super) enum Command {
     Exec(Exec),
     /// Make or look at datasets.
     Data(Data),
+    /// Find objects in images with a trained model: list the boxes, draw them.
+    Detect(super::detect::arguments::Detect),
+    /// Look into files of weights, and convert them to safetensors.
+    Weights(super::weights::arguments::Weights),
     /// Look after the store: its size, its health, what is in it too long, copies of it.
     Cache(Cache),
     /// Run stages a second time and say whether they give the same bytes.
@@ -366,6 +370,8 @@ impl Command {
             Self::Data(Data {
                 command: DataCommand::Shapes(a),
             }) => a.output.format,
+            Self::Detect(a) => a.output.format,
+            Self::Weights(a) => a.format(),
             Self::Cache(a) => a.format(),
             Self::CheckDeterminism(a) => a.output.format,
             Self::Init(a) => a.output.format,

@@ -7,6 +7,7 @@ mod columns;
 mod complete;
 mod completions;
 mod data;
+mod detect;
 mod diff;
 mod examples;
 mod exec;
@@ -33,6 +34,7 @@ mod stages;
 mod status;
 mod subject;
 mod terminal;
+mod weights;
 mod workspace;
 
 use std::process::ExitCode;
@@ -64,6 +66,8 @@ pub fn main() -> ExitCode {
         Command::Score(arguments) => score::score(arguments),
         Command::Exec(arguments) => exec::exec(arguments),
         Command::Data(arguments) => data::data(arguments),
+        Command::Detect(arguments) => detect::detect(arguments),
+        Command::Weights(arguments) => weights::weights(arguments),
         Command::Cache(arguments) => cache::cache(arguments),
         Command::CheckDeterminism(arguments) => check_determinism::check_determinism(arguments),
         Command::Init(arguments) => init::init(arguments),

@@ -13,7 +13,7 @@ mod read;
 mod tests;
 mod write;
 
-pub use image_file::digest;
+pub use image_file::{digest, image_size};
 pub use layout::common_sets;
 pub use problem::{VocError, VocFault, VocProblem};
 pub use read::{OnProblem, VocDataset, VocOptions, VocSource, read};

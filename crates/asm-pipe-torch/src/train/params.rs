@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::augment::Augmentation;
-use crate::config::{Architecture, DetectorConfig};
+use crate::config::{Architecture, DetectorConfig, NetworkParams};
 use crate::optimizer::Momentum;
 use crate::schedule::{Schedule, Shape};
 
@@ -62,6 +62,8 @@ pub struct TrainParams {
     pub weights: Option<String>,
     /// Backbone stages that learn, counted from the deepest; null: the architecture's, or the given model's.
     pub trainable_layers: Option<usize>,
+    /// Other values of the network, under torchvision's names.
+    pub network: NetworkParams,
     /// Whether to begin with the weights of the input `model`, if there is one.
     pub start: Start,
     /// Ends the training when validation AP50 stands still.
@@ -144,6 +146,7 @@ impl Default for TrainParams {
             max_size: None,
             weights: None,
             trainable_layers: None,
+            network: NetworkParams::default(),
             start: Start::Warm,
             early_stop: None,
             keep: Keep::Best,
@@ -197,7 +200,7 @@ impl TrainParams {
             min_size: self.min_size.unwrap_or(base.min_size),
             max_size: self.max_size.unwrap_or(base.max_size),
             trainable_layers: self.trainable_layers.unwrap_or(base.trainable_layers),
-            ..base
+            ..self.network.over(base)
         }
     }
 
