@@ -23,6 +23,9 @@ pub mod run;
 /// Tables by column name. The only module that knows polars.
 pub mod table;
 
+/// Files of weights: safetensors, and torch's pickles by a reader that runs nothing.
+pub mod weights;
+
 /// Boxes, annotations, detections, datasets, metrics.
 pub mod detection;
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Modules with the modules that they may use. `random` may be used by all.
-const MAY_USE: [(&str, &[&str]); 15] = [
+const MAY_USE: [(&str, &[&str]); 16] = [
     ("random", &[]),
     ("spec", &[]),
     ("stage", &[]),
@@ -12,6 +12,7 @@ const MAY_USE: [(&str, &[&str]); 15] = [
     ("store", &[]),
     ("run", &["plan", "store", "stage"]),
     ("table", &[]),
+    ("weights", &[]),
     ("detection", &[]),
     ("learning", &["detection"]),
     ("statistics", &[]),
@@ -30,6 +31,7 @@ const MAY_USE: [(&str, &[&str]); 15] = [
             "store",
             "run",
             "table",
+            "weights",
             "detection",
             "learning",
             "artifact",
@@ -42,7 +44,7 @@ const MAY_USE: [(&str, &[&str]); 15] = [
 ];
 
 /// Outside crates with the modules that may name them.
-const OWNERS: [(&str, &[&str]); 15] = [
+const OWNERS: [(&str, &[&str]); 17] = [
     ("clap", &["cli"]),
     ("clap_complete", &["cli"]),
     ("clap_mangen", &["cli"]),
@@ -58,6 +60,8 @@ const OWNERS: [(&str, &[&str]); 15] = [
     ("askama", &["report"]),
     ("roxmltree", &["detection"]),
     ("statrs", &["statistics"]),
+    ("safetensors", &["weights"]),
+    ("zip", &["weights"]),
 ];
 
 #[test]

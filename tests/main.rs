@@ -17,3 +17,4 @@ mod shell;
 mod spec;
 mod strategies;
 mod support;
+mod weights;

@@ -82,6 +82,10 @@ pub(super) enum Command {
     Exec(Exec),
     /// Look at datasets, convert them, make one.
     Data(Data),
+    /// Find objects in images with a trained model: list the boxes, draw them.
+    Detect(super::detect::arguments::Detect),
+    /// Look into files of weights, and convert them to safetensors.
+    Weights(super::weights::arguments::Weights),
     /// Look after the store: its size, its health, what is in it too long, copies of it.
     Cache(Cache),
     /// Run stages a second time and say whether they give the same bytes.
@@ -389,6 +393,8 @@ impl Command {
             Self::Score(a) => a.output.format,
             Self::Exec(a) => a.output.format,
             Self::Data(a) => a.format(),
+            Self::Detect(a) => a.output.format,
+            Self::Weights(a) => a.format(),
             Self::Cache(a) => a.format(),
             Self::CheckDeterminism(a) => a.output.format,
             Self::Init(a) => a.output.format,

@@ -44,15 +44,20 @@ pub(super) fn exec(arguments: &Exec) -> Result<(), Failure> {
         quiet: arguments.output.format == Format::Json,
     };
     let done = Executors::new(registry).of(&job.kind).execute(&job, &reporter);
-    let outcome = done.map_err(|error| match error {
+    let outcome = done.map_err(failure)?;
+    place_outputs(&job, &arguments.out)?;
+    tell(&job, &outcome, &arguments.out, arguments.output.format)
+}
+
+/// The failure of a command whose one job has failed.
+pub(super) fn failure(error: JobError) -> Failure {
+    match error {
         JobError::Stopped => Failure::new(FailureKind::Interrupted, "stopped"),
         JobError::Failed(error) => Failure {
             hints: error.hints,
             ..Failure::new(FailureKind::Stage, error.message)
         },
-    })?;
-    place_outputs(&job, &arguments.out)?;
-    tell(&job, &outcome, &arguments.out, arguments.output.format)
+    }
 }
 
 /// The ports that `--in` names.
@@ -216,8 +221,8 @@ fn tell(job: &Job, outcome: &Outcome, out: &Path, format: Format) -> Result<(), 
 }
 
 /// Tells the log on stderr.
-struct Lines {
-    quiet: bool,
+pub(super) struct Lines {
+    pub(super) quiet: bool,
 }
 
 impl Reporter for Lines {

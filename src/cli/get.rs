@@ -35,7 +35,7 @@ pub(super) fn get(arguments: &Get) -> Result<(), Failure> {
 }
 
 /// The stage that is meant, and the output if one is named: the whole is a stage, or what comes before the last dot.
-fn find<'a>(subject: &'a Subject, what: &'a str) -> Result<(&'a Member, Option<&'a str>), Failure> {
+pub(super) fn find<'a>(subject: &'a Subject, what: &'a str) -> Result<(&'a Member, Option<&'a str>), Failure> {
     if subject.is_key() {
         return Ok((one(subject, "")?, Some(what)));
     }
@@ -66,7 +66,8 @@ fn one<'a>(subject: &'a Subject, stage: &str) -> Result<&'a Member, Failure> {
     }
 }
 
-fn output(member: &Member, name: Option<&str>) -> Result<(String, Output), Failure> {
+/// The output of that name, or the only one.
+pub(super) fn output(member: &Member, name: Option<&str>) -> Result<(String, Output), Failure> {
     let record = member.record.as_ref().ok_or_else(|| not_made(&[member]))?;
     let found = match name {
         Some(name) => record.outputs.get_key_value(name),

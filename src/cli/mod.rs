@@ -8,6 +8,7 @@ mod compare;
 mod complete;
 mod completions;
 mod data;
+mod detect;
 mod diff;
 mod examples;
 mod exec;
@@ -38,6 +39,7 @@ mod status;
 mod subject;
 mod tensorboard;
 mod terminal;
+mod weights;
 mod workspace;
 
 use std::process::ExitCode;
@@ -74,6 +76,8 @@ pub fn main() -> ExitCode {
             Ok(code) => return code,
             Err(failure) => Err(failure),
         },
+        Command::Detect(arguments) => detect::detect(arguments),
+        Command::Weights(arguments) => weights::weights(arguments),
         Command::Cache(arguments) => cache::cache(arguments),
         Command::CheckDeterminism(arguments) => check_determinism::check_determinism(arguments),
         Command::Init(arguments) => init::init(arguments),

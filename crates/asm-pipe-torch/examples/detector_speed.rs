@@ -7,7 +7,8 @@ use std::time::Instant;
 use asm_pipe::random::Stream;
 use asm_pipe_torch::boxes;
 use asm_pipe_torch::config::{Architecture, DetectorConfig};
-use asm_pipe_torch::faster_rcnn::{FasterRcnn, Target};
+use asm_pipe_torch::detector::Detector;
+use asm_pipe_torch::faster_rcnn::Target;
 use tch::{Device, Kind, Tensor, nn};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -24,7 +25,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         ..DetectorConfig::new(architecture, 4)
     };
     let store = nn::VarStore::new(Device::Cpu);
-    let network = FasterRcnn::new(&store.root(), &config)?;
+    let network = Detector::new(&store.root(), &config)?;
     let images: Vec<Tensor> = (0..batch)
         .map(|_| Tensor::rand([3, side, side * 4 / 3], (Kind::Float, Device::Cpu)))
         .collect();

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use tch::nn::VarStore;
 use tch::{Kind, TchError, Tensor};
 
-use crate::weights::{Array, Arrays, WeightsError};
+use crate::weights::{Array, Arrays, AsTensor as _, WeightsError};
 
 /// How slowly the average follows.
 #[derive(Clone, Copy, Debug, PartialEq)]

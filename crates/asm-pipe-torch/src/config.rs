@@ -1,7 +1,15 @@
 //! What a detector looks like: architecture, sizes and thresholds. Plain data, saved beside the weights.
 
+mod check;
+mod params;
+
+pub use params::NetworkParams;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use crate::backbone::MOBILENET_V2_CHANNELS;
+use crate::layers::NormRule;
 
 /// A network that can be built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
@@ -13,11 +21,39 @@ pub enum Architecture {
     EfficientnetLite0,
     /// torchvision's model of this name: ResNet-50 with a feature pyramid.
     FasterrcnnResnet50Fpn,
+    /// torchvision's model of this name: the same with live batch norm, also in the pyramid, and deeper heads.
+    FasterrcnnResnet50FpnV2,
     /// torchvision's model of this name: MobileNetV3-Large with a feature pyramid, images of 320 pixels.
     #[serde(rename = "fasterrcnn_mobilenet_v3_large_320_fpn")]
     FasterrcnnMobilenetV3Large320Fpn,
     /// torchvision's model of this name: MobileNetV3-Large with a feature pyramid, images of 800 pixels.
     FasterrcnnMobilenetV3LargeFpn,
+    /// Faster R-CNN on the last map of MobileNetV2, live batch norm, 15 anchors a cell, no pyramid.
+    Mobile,
+    /// torchvision's model of this name: RetinaNet, a single stage with focal loss on a pyramid of strides 8 to 128.
+    RetinanetResnet50Fpn,
+}
+
+/// How batch norm behaves.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum BatchNorm {
+    /// Nothing in it changes: for pretrained weights and small batches.
+    #[default]
+    Frozen,
+    /// It learns, and takes the statistics of each batch in training. Wants more than two images a batch.
+    Live,
+}
+
+/// Which map the two levels above a RetinaNet's pyramid are convolved from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum TopLevels {
+    /// The pyramid's coarsest level, as in torchvision's `retinanet_resnet50_fpn`.
+    #[default]
+    P5,
+    /// The body's last map, as in the paper and in torchvision's second version.
+    C5,
 }
 
 /// Everything that, with the weights, makes a detector. The names are torchvision's.
@@ -41,8 +77,14 @@ pub struct DetectorConfig {
     /// Added to the variance in frozen batch norm: 1e-5, but 0 for torchvision's `COCO_V1` weights of the ResNet-50, and 1e-3 for
     /// EfficientNet.
     pub batch_norm_epsilon: f64,
+    /// Whether batch norm is frozen.
+    #[serde(default)]
+    pub batch_norm: BatchNorm,
     /// Channels of each pyramid level.
     pub fpn_channels: i64,
+    /// RetinaNet: which map its two coarsest levels are convolved from.
+    #[serde(default)]
+    pub top_levels_on: TopLevels,
     /// Width of the two hidden layers of the box head.
     pub head_width: i64,
     /// Anchor sizes in pixels of the resized image, a list a pyramid level (the pooled last one included).
@@ -69,15 +111,18 @@ pub struct DetectorConfig {
     pub rpn_positive_fraction: f64,
     /// Proposals with a lower objectness are dropped.
     pub rpn_score_thresh: f64,
-    /// Detections with a lower score, or exactly this one, are dropped.
+    /// RetinaNet: candidates kept a level before suppression.
+    #[serde(default = "topk_candidates")]
+    pub topk_candidates: usize,
+    /// Detections with a lower score, or exactly this one, are dropped (RetinaNet's `score_thresh`).
     pub box_score_thresh: f64,
-    /// IoU above which the lesser detection of a class is dropped.
+    /// IoU above which the lesser detection of a class is dropped (RetinaNet's `nms_thresh`).
     pub box_nms_thresh: f64,
-    /// Most detections in an image.
+    /// Most detections in an image (RetinaNet's `detections_per_img`).
     pub box_detections_per_img: usize,
-    /// IoU from which a proposal counts as its object.
+    /// IoU from which a proposal counts as its object (RetinaNet's `fg_iou_thresh`, of anchors).
     pub box_fg_iou_thresh: f64,
-    /// IoU below which a proposal counts as background.
+    /// IoU below which a proposal counts as background (RetinaNet's `bg_iou_thresh`, of anchors).
     pub box_bg_iou_thresh: f64,
     /// Proposals an image that the box loss looks at.
     pub box_batch_size_per_image: usize,
@@ -87,6 +132,23 @@ pub struct DetectorConfig {
     pub bbox_reg_weights: [f64; 4],
     /// Size of a box, in pixels, that is pooled from the pyramid level of stride 16.
     pub roi_canonical_scale: f64,
+}
+
+impl Architecture {
+    /// Whether boxes come from the levels at once, without proposals.
+    pub(crate) const fn is_single_stage(self) -> bool {
+        matches!(self, Self::RetinanetResnet50Fpn)
+    }
+
+    /// Whether there is a feature pyramid.
+    pub(crate) const fn has_pyramid(self) -> bool {
+        !matches!(self, Self::Mobile)
+    }
+
+    /// Whether pyramid and box head have batch norm, and the heads more convolutions: torchvision's second version.
+    pub(crate) const fn norms_heads(self) -> bool {
+        matches!(self, Self::FasterrcnnResnet50FpnV2)
+    }
 }
 
 impl DetectorConfig {
@@ -102,7 +164,9 @@ impl DetectorConfig {
             image_std: [0.229, 0.224, 0.225],
             trainable_layers: 3,
             batch_norm_epsilon: 1e-5,
+            batch_norm: BatchNorm::Frozen,
             fpn_channels: 256,
+            top_levels_on: TopLevels::P5,
             head_width: 1024,
             anchor_sizes: one_size_a_level(&[32.0, 64.0, 128.0, 256.0, 512.0]),
             anchor_aspect_ratios: vec![0.5, 1.0, 2.0],
@@ -116,6 +180,7 @@ impl DetectorConfig {
             rpn_batch_size_per_image: 256,
             rpn_positive_fraction: 0.5,
             rpn_score_thresh: 0.0,
+            topk_candidates: topk_candidates(),
             box_score_thresh: 0.05,
             box_nms_thresh: 0.5,
             box_detections_per_img: 100,
@@ -128,14 +193,32 @@ impl DetectorConfig {
         };
         match architecture {
             Architecture::FasterrcnnResnet50Fpn => base,
-            Architecture::FasterrcnnMobilenetV3LargeFpn => base.with_mobilenet_anchors(),
+            Architecture::FasterrcnnResnet50FpnV2 => Self {
+                batch_norm: BatchNorm::Live,
+                ..base
+            },
+            Architecture::FasterrcnnMobilenetV3LargeFpn => Self {
+                rpn_score_thresh: 0.05,
+                ..base.with_mobilenet_anchors(3)
+            },
+            Architecture::Mobile => Self {
+                trainable_layers: 6,
+                batch_norm: BatchNorm::Live,
+                ..base.with_mobilenet_anchors(1)
+            },
+            Architecture::RetinanetResnet50Fpn => Self {
+                anchor_sizes: [32.0_f64, 64.0, 128.0, 256.0, 512.0].map(three_in_an_octave).to_vec(),
+                box_detections_per_img: 300,
+                box_bg_iou_thresh: 0.4,
+                ..base
+            },
             Architecture::FasterrcnnMobilenetV3Large320Fpn => Self {
                 min_size: 320,
                 max_size: 640,
                 rpn_pre_nms_top_n_test: 150,
                 rpn_post_nms_top_n_test: 150,
                 rpn_score_thresh: 0.05,
-                ..base.with_mobilenet_anchors()
+                ..base.with_mobilenet_anchors(3)
             },
             Architecture::EfficientnetLite0 => base.light(),
             Architecture::Tiny => Self {
@@ -155,74 +238,26 @@ impl DetectorConfig {
         }
     }
 
-    /// Says what is wrong with the values, if anything is.
-    ///
-    /// # Errors
-    /// With a sentence for people.
-    pub fn check(&self) -> Result<(), String> {
-        let require = |holds: bool, problem: &str| if holds { Ok(()) } else { Err(problem.to_owned()) };
-        let share = |value: f64| (0.0..=1.0).contains(&value);
-        require(
-            self.num_classes >= 2,
-            "`num_classes` must be at least 2: the background and one class",
-        )?;
-        require(
-            self.min_size >= 1 && self.max_size >= 1,
-            "`min_size` and `max_size` must be at least 1",
-        )?;
-        require(
-            self.image_std.iter().all(|&std| std > 0.0),
-            "`image_std` must be above 0",
-        )?;
-        require(
-            self.batch_norm_epsilon >= 0.0,
-            "`batch_norm_epsilon` must not be negative",
-        )?;
-        require(
-            self.fpn_channels >= 1 && self.head_width >= 1,
-            "`fpn_channels` and `head_width` must be at least 1",
-        )?;
-        let anchors = self.anchor_sizes.first().map_or(0, Vec::len) * self.anchor_aspect_ratios.len();
-        require(
-            anchors > 0,
-            "`anchor_sizes` and `anchor_aspect_ratios` must not be empty",
-        )?;
-        require(
-            self.anchor_sizes
-                .iter()
-                .all(|sizes| sizes.len() == self.anchor_sizes[0].len()),
-            "`anchor_sizes` must have as many sizes on each level",
-        )?;
-        let positive = |value: &f64| *value > 0.0 && value.is_finite();
-        require(
-            self.anchor_sizes
-                .iter()
-                .flatten()
-                .chain(&self.anchor_aspect_ratios)
-                .all(positive),
-            "`anchor_sizes` and `anchor_aspect_ratios` must be above 0",
-        )?;
-        require(
-            self.bbox_reg_weights.iter().all(positive),
-            "`bbox_reg_weights` must be above 0",
-        )?;
-        require(
-            positive(&self.roi_canonical_scale),
-            "`roi_canonical_scale` must be above 0",
-        )?;
-        require(
-            share(self.rpn_positive_fraction) && share(self.box_positive_fraction),
-            "the positive fractions must be between 0 and 1",
-        )?;
-        require(
-            self.rpn_batch_size_per_image >= 1 && self.box_batch_size_per_image >= 1,
-            "the batch sizes of the losses must be at least 1",
-        )
+    /// How the network's batch norms behave.
+    pub(crate) fn norm_rule(&self) -> NormRule {
+        NormRule {
+            epsilon: self.batch_norm_epsilon,
+            live: self.batch_norm == BatchNorm::Live,
+        }
     }
 
-    fn with_mobilenet_anchors(self) -> Self {
+    /// Channels of the levels that the heads see.
+    pub(crate) fn level_channels(&self) -> i64 {
+        if self.architecture.has_pyramid() {
+            self.fpn_channels
+        } else {
+            MOBILENET_V2_CHANNELS
+        }
+    }
+
+    fn with_mobilenet_anchors(self, levels: usize) -> Self {
         Self {
-            anchor_sizes: vec![vec![32.0, 64.0, 128.0, 256.0, 512.0]; 3],
+            anchor_sizes: vec![vec![32.0, 64.0, 128.0, 256.0, 512.0]; levels],
             ..self
         }
     }
@@ -244,6 +279,17 @@ impl DetectorConfig {
             ..self
         }
     }
+}
+
+fn topk_candidates() -> usize {
+    1000
+}
+
+/// A size and the two between it and the next, in whole pixels.
+fn three_in_an_octave(size: f64) -> Vec<f64> {
+    [0.0, 1.0, 2.0]
+        .map(|third: f64| (size * (third / 3.0).exp2()).floor())
+        .to_vec()
 }
 
 fn one_size_a_level(sizes: &[f64]) -> Vec<Vec<f64>> {

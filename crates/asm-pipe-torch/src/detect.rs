@@ -9,6 +9,7 @@ use asm_pipe::stage::{InputPort, Job, KindInfo, Outcome, OutputPort, Progress, R
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::config::DetectorConfig;
 use crate::device;
 use crate::inference::{self, Settings};
 use crate::loader::Images;
@@ -28,6 +29,24 @@ pub struct DetectParams {
     /// Most boxes of an image.
     #[schemars(range(min = 1))]
     pub detections_per_image: usize,
+    /// Shorter side of an image in the network; null: the model's.
+    #[schemars(range(min = 32, max = 4096))]
+    pub min_size: Option<i64>,
+    /// Bound of the longer side; null: the model's.
+    #[schemars(range(min = 32, max = 8192))]
+    pub max_size: Option<i64>,
+    /// Faster R-CNN: proposals kept a level before suppression; null: the model's.
+    pub rpn_pre_nms_top_n: Option<usize>,
+    /// Faster R-CNN: proposals kept an image after suppression; null: the model's.
+    pub rpn_post_nms_top_n: Option<usize>,
+    /// Faster R-CNN: IoU above which the lesser proposal is dropped; null: the model's.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub rpn_nms_thresh: Option<f64>,
+    /// Faster R-CNN: proposals with a lower objectness are dropped; null: the model's.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub rpn_score_thresh: Option<f64>,
+    /// RetinaNet: candidates kept a level before suppression; null: the model's.
+    pub topk_candidates: Option<usize>,
     /// Most images at once. Only neighbours of equal size share a batch.
     #[schemars(range(min = 1))]
     pub batch_size: usize,
@@ -41,8 +60,35 @@ impl Default for DetectParams {
             score_floor: 0.05,
             nms: 0.5,
             detections_per_image: 100,
+            min_size: None,
+            max_size: None,
+            rpn_pre_nms_top_n: None,
+            rpn_post_nms_top_n: None,
+            rpn_nms_thresh: None,
+            rpn_score_thresh: None,
+            topk_candidates: None,
             batch_size: 1,
             device: "auto".into(),
+        }
+    }
+}
+
+impl DetectParams {
+    /// A model's configuration with what is given here.
+    #[must_use]
+    pub fn configure(&self, base: &DetectorConfig) -> DetectorConfig {
+        DetectorConfig {
+            box_score_thresh: self.score_floor,
+            box_nms_thresh: self.nms,
+            box_detections_per_img: self.detections_per_image,
+            min_size: self.min_size.unwrap_or(base.min_size),
+            max_size: self.max_size.unwrap_or(base.max_size),
+            rpn_pre_nms_top_n_test: self.rpn_pre_nms_top_n.unwrap_or(base.rpn_pre_nms_top_n_test),
+            rpn_post_nms_top_n_test: self.rpn_post_nms_top_n.unwrap_or(base.rpn_post_nms_top_n_test),
+            rpn_nms_thresh: self.rpn_nms_thresh.unwrap_or(base.rpn_nms_thresh),
+            rpn_score_thresh: self.rpn_score_thresh.unwrap_or(base.rpn_score_thresh),
+            topk_candidates: self.topk_candidates.unwrap_or(base.topk_candidates),
+            ..base.clone()
         }
     }
 }
@@ -89,10 +135,7 @@ pub fn run(job: &Job, reporter: &dyn Reporter) -> Result<Outcome, StageError> {
         return Err(StageError::new("`score_floor` and `nms` lie between 0 and 1"));
     }
     let mut model = Model::read(job.input("model")?)?;
-    let detector = &mut model.description.detector;
-    detector.box_score_thresh = params.score_floor;
-    detector.box_nms_thresh = params.nms;
-    detector.box_detections_per_img = params.detections_per_image;
+    model.description.detector = params.configure(&model.description.detector);
 
     let dataset = read_dataset(job.input("dataset")?)?;
     let list: Vec<_> = dataset.images.into_iter().map(|entry| entry.image).collect();

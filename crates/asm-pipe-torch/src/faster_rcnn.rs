@@ -4,13 +4,13 @@ use asm_pipe::random::Stream;
 use tch::{Device, Kind, TchError, Tensor, nn};
 use thiserror::Error;
 
-use crate::backbone::{self, Body};
 use crate::boxes::{self, Row};
 use crate::config::DetectorConfig;
-use crate::fpn::FeaturePyramid;
+use crate::extractor::Extractor;
+use crate::mode::Mode;
 use crate::roi_heads::{Objects, RoiHeads};
-use crate::rpn::{Mode, RegionProposalNetwork};
-use crate::transform::Transform;
+use crate::rpn::RegionProposalNetwork;
+use crate::transform::{Batch, Transform};
 
 /// The objects of one image.
 #[derive(Debug)]
@@ -104,14 +104,13 @@ pub enum DetectorError {
     Torch(#[from] tch::TchError),
 }
 
-/// Faster R-CNN with a feature pyramid (Ren 2015, Lin 2017), as torchvision defines it.
+/// Faster R-CNN (Ren 2015), with a feature pyramid (Lin 2017) or on one map, as torchvision defines it.
 #[derive(Debug)]
 pub struct FasterRcnn {
     config: DetectorConfig,
     device: Device,
     pub(crate) transform: Transform,
-    body: Box<dyn Body>,
-    pyramid: FeaturePyramid,
+    extractor: Extractor,
     pub(crate) rpn: RegionProposalNetwork,
     heads: RoiHeads,
 }
@@ -124,26 +123,13 @@ impl FasterRcnn {
     /// If the configuration contradicts itself.
     pub fn new(path: &nn::Path, config: &DetectorConfig) -> Result<Self, DetectorError> {
         config.check().map_err(DetectorError::Config)?;
-        let backbone = path.sub("backbone");
-        let body = backbone::build(&backbone.sub("body"), config)?;
-        let channels = body.channels();
-        if config.anchor_sizes.len() != channels.len() + 1 {
-            let (levels, lists) = (channels.len() + 1, config.anchor_sizes.len());
-            return Err(DetectorError::Config(format!(
-                "`anchor_sizes` has {lists} lists, but the pyramid has {levels} levels"
-            )));
-        }
+        let extractor = Extractor::new(&path.sub("backbone"), config)?;
+        check_levels(config, extractor.levels())?;
         Ok(Self {
-            pyramid: FeaturePyramid::new(&backbone.sub("fpn"), &channels, config.fpn_channels)?,
+            extractor,
             rpn: RegionProposalNetwork::new(&path.sub("rpn"), config)?,
             heads: RoiHeads::new(&path.sub("roi_heads"), config)?,
-            transform: Transform {
-                min_size: config.min_size,
-                max_size: config.max_size,
-                mean: config.image_mean,
-                std: config.image_std,
-            },
-            body,
+            transform: Transform::new(config),
             device: path.device(),
             config: config.clone(),
         })
@@ -161,28 +147,14 @@ impl FasterRcnn {
     /// # Errors
     /// If an image or a target has a wrong shape, kind or value, or numbers do not match.
     pub fn losses(&self, images: &[Tensor], targets: &[Target], sampler: &mut Stream) -> Result<Losses, DetectorError> {
-        check_images(images)?;
-        if images.len() != targets.len() {
-            let problem = format!("{} images came with {} targets", images.len(), targets.len());
-            let at = images.len().min(targets.len());
-            return Err(DetectorError::Target { at, problem });
-        }
-        let batch = self.transform.batch(images, self.device)?;
-        let mut objects = Vec::with_capacity(targets.len());
-        for (at, target) in targets.iter().enumerate() {
-            let mut of_image = self.objects(at, target)?;
-            for row in &mut of_image.boxes {
-                *row = batch.enlarge(at, row);
-            }
-            objects.push(of_image);
-        }
-        let levels = self.features(&batch.tensor)?;
+        let (batch, objects) = prepare(images, targets, &self.transform, self.config.num_classes, self.device)?;
+        let levels = self.features(&batch.tensor, Mode::Training)?;
         let found = self.rpn.predict(&levels, batch.padded()?)?;
         let (objectness, rpn_box_reg) = self.rpn.losses(&found, &objects, sampler)?;
         let proposals = self.rpn.proposals(&found, &batch.sizes, Mode::Training)?;
         let (classifier, box_reg) =
             self.heads
-                .losses(pooled_levels(&levels), proposals, &objects, &batch.sizes, sampler)?;
+                .losses(self.pooled_levels(&levels), proposals, &objects, &batch.sizes, sampler)?;
         Ok(Losses {
             classifier,
             box_reg,
@@ -199,21 +171,16 @@ impl FasterRcnn {
         check_images(images)?;
         let _guard = tch::no_grad_guard();
         let batch = self.transform.batch(images, self.device)?;
-        let levels = self.features(&batch.tensor)?;
+        let levels = self.features(&batch.tensor, Mode::Detection)?;
         let found = self.rpn.predict(&levels, batch.padded()?)?;
         let proposals = self.rpn.proposals(&found, &batch.sizes, Mode::Detection)?;
-        let found = self.heads.detect(pooled_levels(&levels), &proposals, &batch.sizes)?;
+        let found = self
+            .heads
+            .detect(self.pooled_levels(&levels), &proposals, &batch.sizes)?;
         found
             .into_iter()
             .enumerate()
-            .map(|(image, found)| {
-                let rows: Vec<Row> = found.boxes.iter().map(|row| batch.restore(image, row)).collect();
-                Ok(ImageBoxes {
-                    boxes: boxes::tensor(&rows, Device::Cpu)?,
-                    labels: Tensor::f_from_slice(&found.labels)?,
-                    scores: Tensor::f_from_slice(&found.scores)?,
-                })
-            })
+            .map(|(image, found)| Ok(found.of_image(&batch, image)?))
             .collect()
     }
 
@@ -226,8 +193,8 @@ impl FasterRcnn {
         check_images(images)?;
         let _guard = tch::no_grad_guard();
         let batch = self.transform.batch(images, self.device)?;
-        let levels = self.features(&batch.tensor)?;
-        let pooled = pooled_levels(&levels);
+        let levels = self.features(&batch.tensor, Mode::Detection)?;
+        let pooled = self.pooled_levels(&levels);
         let mut features = Vec::new();
         for level in pooled {
             features.extend(boxes::numbers(&level.f_mean_dim(
@@ -257,64 +224,96 @@ impl FasterRcnn {
         })
     }
 
-    /// The pyramid over a batch, the pooled level last.
-    pub(crate) fn features(&self, batch: &Tensor) -> Result<Vec<Tensor>, TchError> {
-        self.pyramid.forward(&self.body.forward(batch)?)
+    /// The levels over a batch, those that proposals alone are made from last.
+    pub(crate) fn features(&self, batch: &Tensor, mode: Mode) -> Result<Vec<Tensor>, TchError> {
+        self.extractor.forward(batch, mode)
     }
 
-    /// The objects of an image, if they can be learned from.
-    fn objects(&self, at: usize, target: &Target) -> Result<Objects, DetectorError> {
-        let wrong = |problem: String| DetectorError::Target { at, problem };
-        let (boxes_shape, labels_shape) = (target.boxes.size(), target.labels.size());
-        if boxes_shape.len() != 2 || boxes_shape[1] != 4 || labels_shape != [boxes_shape[0]] {
+    /// The levels that boxes are pooled from.
+    fn pooled_levels<'a>(&self, levels: &'a [Tensor]) -> &'a [Tensor] {
+        &levels[..self.extractor.maps()]
+    }
+}
+
+/// A batch, and the objects of each image in its pixels.
+pub(crate) fn prepare(
+    images: &[Tensor],
+    targets: &[Target],
+    transform: &Transform,
+    num_classes: i64,
+    device: Device,
+) -> Result<(Batch, Vec<Objects>), DetectorError> {
+    check_images(images)?;
+    if images.len() != targets.len() {
+        let problem = format!("{} images came with {} targets", images.len(), targets.len());
+        let at = images.len().min(targets.len());
+        return Err(DetectorError::Target { at, problem });
+    }
+    let batch = transform.batch(images, device)?;
+    let mut all = Vec::with_capacity(targets.len());
+    for (at, target) in targets.iter().enumerate() {
+        let mut of_image = objects(at, target, num_classes)?;
+        for row in &mut of_image.boxes {
+            *row = batch.enlarge(at, row);
+        }
+        all.push(of_image);
+    }
+    Ok((batch, all))
+}
+
+/// Holds the lists of anchor sizes against the levels of the network.
+pub(crate) fn check_levels(config: &DetectorConfig, levels: usize) -> Result<(), DetectorError> {
+    let lists = config.anchor_sizes.len();
+    if lists == levels {
+        return Ok(());
+    }
+    Err(DetectorError::Config(format!(
+        "`anchor_sizes` has {lists} lists, but the network has {levels} levels"
+    )))
+}
+
+/// The objects of an image, if they can be learned from.
+fn objects(at: usize, target: &Target, num_classes: i64) -> Result<Objects, DetectorError> {
+    let wrong = |problem: String| DetectorError::Target { at, problem };
+    let (boxes_shape, labels_shape) = (target.boxes.size(), target.labels.size());
+    if boxes_shape.len() != 2 || boxes_shape[1] != 4 || labels_shape != [boxes_shape[0]] {
+        return Err(wrong(format!(
+            "boxes of shape {boxes_shape:?} with labels of shape {labels_shape:?}, not [N, 4] with [N]"
+        )));
+    }
+    let rows = boxes::rows(&target.boxes)?;
+    if let Some(row) = rows.iter().find(|row| !usable(row)) {
+        return Err(wrong(format!("box {row:?} has no extent or is not finite")));
+    }
+    let labels: Vec<i64> = boxes::integers(&target.labels)?;
+    if let Some(label) = labels.iter().find(|&&label| !(1..num_classes).contains(&label)) {
+        let last = num_classes - 1;
+        return Err(wrong(format!("label {label} is not between 1 and {last}")));
+    }
+    let weights = match target.weights.len() {
+        0 => vec![1.0; rows.len()],
+        count if count == rows.len() && target.weights.iter().all(|weight| weight.is_finite() && *weight >= 0.0) => {
+            target.weights.clone()
+        }
+        count => {
             return Err(wrong(format!(
-                "boxes of shape {boxes_shape:?} with labels of shape {labels_shape:?}, not [N, 4] with [N]"
+                "{count} weights, not one of at least 0 for each of {} boxes",
+                rows.len()
             )));
         }
-        let rows = boxes::rows(&target.boxes)?;
-        if let Some(row) = rows.iter().find(|row| !usable(row)) {
-            return Err(wrong(format!("box {row:?} has no extent or is not finite")));
-        }
-        let labels: Vec<i64> = boxes::integers(&target.labels)?;
-        if let Some(label) = labels
-            .iter()
-            .find(|&&label| !(1..self.config.num_classes).contains(&label))
-        {
-            let last = self.config.num_classes - 1;
-            return Err(wrong(format!("label {label} is not between 1 and {last}")));
-        }
-        let weights = match target.weights.len() {
-            0 => vec![1.0; rows.len()],
-            count
-                if count == rows.len() && target.weights.iter().all(|weight| weight.is_finite() && *weight >= 0.0) =>
-            {
-                target.weights.clone()
-            }
-            count => {
-                return Err(wrong(format!(
-                    "{count} weights, not one of at least 0 for each of {} boxes",
-                    rows.len()
-                )));
-            }
-        };
-        Ok(Objects {
-            boxes: rows,
-            labels,
-            weights,
-        })
-    }
+    };
+    Ok(Objects {
+        boxes: rows,
+        labels,
+        weights,
+    })
 }
 
 fn usable(row: &Row) -> bool {
     row.iter().all(|edge| edge.is_finite()) && row[2] > row[0] && row[3] > row[1]
 }
 
-/// The levels that boxes are pooled from: all but the pooled one.
-fn pooled_levels(levels: &[Tensor]) -> &[Tensor] {
-    &levels[..levels.len() - 1]
-}
-
-fn check_images(images: &[Tensor]) -> Result<(), DetectorError> {
+pub(crate) fn check_images(images: &[Tensor]) -> Result<(), DetectorError> {
     if images.is_empty() {
         let problem = "a batch needs at least one image".into();
         return Err(DetectorError::Image { at: 0, problem });

@@ -1,11 +1,13 @@
-//! Layers that torch's C++ interface leaves to Python: convolutions with names and frozen parts, frozen batch norm, group norm.
+//! Layers that torch's C++ interface leaves to Python: convolutions with names and frozen parts, batch norm, group norm.
 //!
-//! Frozen batch norm is folded into the convolution before it (`w·x·s + t = (s·w)·x + t`): one pass over the activations
-//! instead of three, the same gradients.
+//! Batch norm with fixed statistics is folded into the convolution before it (`w·x·s + t = (s·w)·x + t`): one pass over the
+//! activations instead of three, the same gradients.
 
 use tch::nn::Path;
 use tch::nn::init::{FanInOut, Init, NonLinearity, NormalOrUniform, f_init};
 use tch::{Kind, TchError, Tensor};
+
+use crate::mode::Mode;
 
 /// Kaiming's normal distribution for rectifiers, by outputs: torchvision's for convolutions in a body.
 pub(crate) const BODY_INIT: Init = Init::Kaiming {
@@ -133,35 +135,64 @@ impl Convolution {
         Ok(Self { shape, weight, bias })
     }
 
+    /// Sets every bias.
+    pub(crate) fn fill_bias(&self, value: f64) -> Result<(), TchError> {
+        match &self.bias {
+            Some(bias) => tch::no_grad(|| bias.shallow_clone().f_fill_(value)).map(|_| ()),
+            None => Ok(()),
+        }
+    }
+
     /// `[B, input, H, W]` to `[B, output, H', W']`.
     pub(crate) fn forward(&self, input: &Tensor) -> Result<Tensor, TchError> {
         self.shape.apply(input, &self.weight, self.bias.as_ref())
     }
 }
 
-/// Batch norm with fixed statistics and fixed factors: four buffers, nothing that learns.
+/// How the batch norms of a network behave.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct NormRule {
+    /// Added to the variance.
+    pub(crate) epsilon: f64,
+    /// Whether they learn, and take the statistics of each batch in training; otherwise nothing in them ever changes.
+    pub(crate) live: bool,
+}
+
+/// Share of a batch's statistics in the running ones (torch's `momentum`).
+const NORM_MOMENTUM: f64 = 0.1;
+
+/// Batch norm, frozen (four buffers, nothing that learns) or live (torch's `BatchNorm2d`).
 #[derive(Debug)]
-struct FrozenBatchNorm {
+struct BatchNorm {
     weight: Tensor,
     bias: Tensor,
     running_mean: Tensor,
     running_var: Tensor,
+    /// How many batches have been seen: a live one has it, as in torch, and computes nothing with it.
+    counter: Option<Tensor>,
     epsilon: f64,
 }
 
-impl FrozenBatchNorm {
-    fn new(path: &Path, channels: i64, epsilon: f64) -> Result<Self, TchError> {
-        let buffer = |name, value| variable(path, name, &[channels], Init::Const(value), false);
+impl BatchNorm {
+    fn new(path: &Path, channels: i64, rule: NormRule, learns: bool) -> Result<Self, TchError> {
+        let vector = |name, value, learns| variable(path, name, &[channels], Init::Const(value), learns);
+        let learns = learns && rule.live;
+        let counter = rule
+            .live
+            .then(|| Tensor::f_zeros([], (Kind::Int64, path.device())))
+            .transpose()?
+            .map(|zero| path.add("num_batches_tracked", zero, false));
         Ok(Self {
-            weight: buffer("weight", 1.0)?,
-            bias: buffer("bias", 0.0)?,
-            running_mean: buffer("running_mean", 0.0)?,
-            running_var: buffer("running_var", 1.0)?,
-            epsilon,
+            weight: vector("weight", 1.0, learns)?,
+            bias: vector("bias", 0.0, learns)?,
+            running_mean: vector("running_mean", 0.0, false)?,
+            running_var: vector("running_var", 1.0, false)?,
+            counter,
+            epsilon: rule.epsilon,
         })
     }
 
-    /// Factor and summand of each channel.
+    /// Factor and summand of each channel, by the running statistics.
     fn scale_and_shift(&self) -> Result<(Tensor, Tensor), TchError> {
         let scale = self
             .running_var
@@ -171,13 +202,34 @@ impl FrozenBatchNorm {
         let shift = self.bias.f_sub(&self.running_mean.f_mul(&scale)?)?;
         Ok((scale, shift))
     }
+
+    /// By the statistics of this batch, of which the running ones take their share.
+    fn by_batch(&self, input: &Tensor, counter: &Tensor) -> Result<Tensor, TchError> {
+        let (images, _, height, width) = input.size4()?;
+        if images * height * width == 1 {
+            // Its variance would be 0/0, for ever after in the running statistics too.
+            let problem = "live batch norm needs more than one value a channel: raise `batch_size` or `min_size`";
+            return Err(TchError::Shape(problem.into()));
+        }
+        let _ = tch::no_grad(|| counter.shallow_clone().f_add_scalar_(1))?;
+        input.f_batch_norm(
+            Some(&self.weight),
+            Some(&self.bias),
+            Some(&self.running_mean),
+            Some(&self.running_var),
+            true,
+            NORM_MOMENTUM,
+            self.epsilon,
+            false,
+        )
+    }
 }
 
-/// A convolution without bias followed by frozen batch norm.
+/// A convolution without bias followed by batch norm.
 #[derive(Debug)]
 pub(crate) struct NormedConvolution {
     convolution: Convolution,
-    norm: FrozenBatchNorm,
+    norm: BatchNorm,
 }
 
 impl NormedConvolution {
@@ -186,17 +238,37 @@ impl NormedConvolution {
         convolution: &Path,
         norm: &Path,
         shape: Shape,
-        epsilon: f64,
+        rule: NormRule,
         learns: bool,
     ) -> Result<Self, TchError> {
+        Self::with_init(convolution, norm, shape, BODY_INIT, rule, learns)
+    }
+
+    /// The same with other fresh weights.
+    pub(crate) fn with_init(
+        convolution: &Path,
+        norm: &Path,
+        shape: Shape,
+        init: Init,
+        rule: NormRule,
+        learns: bool,
+    ) -> Result<Self, TchError> {
+        let weight = variable(convolution, "weight", &shape.weight(), init, learns)?;
         Ok(Self {
-            convolution: Convolution::new(convolution, shape, learns)?,
-            norm: FrozenBatchNorm::new(norm, shape.output, epsilon)?,
+            convolution: Convolution {
+                shape,
+                weight,
+                bias: None,
+            },
+            norm: BatchNorm::new(norm, shape.output, rule, learns)?,
         })
     }
 
     /// `[B, input, H, W]` to `[B, output, H', W']`.
-    pub(crate) fn forward(&self, input: &Tensor) -> Result<Tensor, TchError> {
+    pub(crate) fn forward(&self, input: &Tensor, mode: Mode) -> Result<Tensor, TchError> {
+        if let (Mode::Training, Some(counter)) = (mode, &self.norm.counter) {
+            return self.norm.by_batch(&self.convolution.forward(input)?, counter);
+        }
         let (scale, shift) = self.norm.scale_and_shift()?;
         let weight = self.convolution.weight.f_mul(&scale.f_view([-1, 1, 1, 1])?)?;
         self.convolution.shape.apply(input, &weight, Some(&shift))
@@ -269,33 +341,67 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn frozen_batch_norm_folds_into_the_convolution() {
+    const FROZEN: NormRule = NormRule {
+        epsilon: 1e-3,
+        live: false,
+    };
+
+    fn layer(store: &nn::VarStore, rule: NormRule) -> NormedConvolution {
         tch::manual_seed(0);
-        let store = nn::VarStore::new(Device::Cpu);
         let root = store.root();
         let layer =
-            NormedConvolution::new(&root.sub("conv"), &root.sub("bn"), Shape::new(3, 4, 3, 2), 1e-3, true).unwrap();
-        let mut norm = [
-            &layer.norm.weight,
-            &layer.norm.bias,
-            &layer.norm.running_mean,
-            &layer.norm.running_var,
-        ]
-        .map(Tensor::shallow_clone);
-        for buffer in &mut norm {
-            let _ = buffer.uniform_(0.5, 1.5);
+            NormedConvolution::new(&root.sub("conv"), &root.sub("bn"), Shape::new(3, 4, 3, 2), rule, true).unwrap();
+        let norm = &layer.norm;
+        for buffer in [&norm.weight, &norm.bias, &norm.running_mean, &norm.running_var] {
+            let _ = tch::no_grad(|| buffer.shallow_clone().uniform_(0.5, 1.5));
         }
+        layer
+    }
+
+    /// By the definition, with these statistics.
+    fn normed(layer: &NormedConvolution, plain: &Tensor, mean: &Tensor, var: &Tensor) -> Tensor {
+        let column = |tensor: &Tensor| tensor.view([1, -1, 1, 1]);
+        let (weight, bias) = (column(&layer.norm.weight), column(&layer.norm.bias));
+        (plain - column(mean)) / (column(var) + 1e-3).sqrt() * weight + bias
+    }
+
+    fn far(a: &Tensor, b: &Tensor) -> f64 {
+        (a - b).abs().max().double_value(&[])
+    }
+
+    #[test]
+    fn fixed_batch_norm_folds_into_the_convolution() {
         let input = Tensor::randn([2, 3, 9, 7], (Kind::Float, Device::Cpu));
-        let plain = layer.convolution.forward(&input).unwrap();
-        let [weight, bias, mean, var] = norm.map(|buffer| buffer.view([1, -1, 1, 1]));
-        let expected = (plain - mean) / (var + 1e-3).sqrt() * weight + bias;
-        let difference = (layer.forward(&input).unwrap() - expected)
-            .abs()
-            .max()
-            .double_value(&[]);
-        assert!(difference < 1e-5, "{difference}");
-        assert_eq!(store.trainable_variables().len(), 1);
+        for (rule, mode, trainable) in [
+            (FROZEN, Mode::Training, 1),
+            (NormRule { live: true, ..FROZEN }, Mode::Detection, 3),
+        ] {
+            let store = nn::VarStore::new(Device::Cpu);
+            let layer = layer(&store, rule);
+            let plain = layer.convolution.forward(&input).unwrap();
+            let expected = normed(&layer, &plain, &layer.norm.running_mean, &layer.norm.running_var);
+            assert!(far(&layer.forward(&input, mode).unwrap(), &expected) < 1e-5);
+            assert_eq!(store.trainable_variables().len(), trainable);
+        }
+    }
+
+    #[test]
+    fn live_batch_norm_takes_the_batchs_statistics_and_remembers_a_tenth_of_them() {
+        let store = nn::VarStore::new(Device::Cpu);
+        let layer = layer(&store, NormRule { live: true, ..FROZEN });
+        let input = Tensor::randn([2, 3, 9, 7], (Kind::Float, Device::Cpu));
+        let plain = layer.convolution.forward(&input).unwrap().detach();
+        let (mean, var) = (
+            plain.mean_dim([0, 2, 3].as_slice(), false, Kind::Float),
+            plain.var_dim([0, 2, 3].as_slice(), false, false),
+        );
+        let before = layer.norm.running_mean.copy();
+        let found = layer.forward(&input, Mode::Training).unwrap();
+        assert!(far(&found, &normed(&layer, &plain, &mean, &var)) < 1e-4);
+        assert!(far(&layer.norm.running_mean, &(before * 0.9 + mean * 0.1)) < 1e-6);
+        assert_eq!(store.variables()["bn.num_batches_tracked"].int64_value(&[]), 1);
+        let one = Tensor::zeros([1, 3, 1, 1], (Kind::Float, Device::Cpu));
+        assert!(layer.forward(&one, Mode::Training).is_err());
     }
 
     #[test]

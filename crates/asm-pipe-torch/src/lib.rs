@@ -2,8 +2,9 @@
 //!
 //! The network, from plain geometry up:
 //! [`boxes`] and [`nms`] are plain arithmetic on rows of numbers, [`anchors`], [`matcher`], [`sampling`] and [`box_coder`] make targets
-//! of them, [`layers`], [`backbone`] and [`fpn`] are the convolutional part, [`rpn`], [`roi_align`] and [`roi_heads`] the two stages of
-//! the detector, [`loss`] what they learn from, [`transform`] its entrance, and [`faster_rcnn`] the whole.
+//! of them, [`layers`], [`backbone`], [`fpn`] and [`extractor`] are the convolutional part, [`rpn`], [`roi_align`] and [`roi_heads`] the
+//! two stages of [`faster_rcnn`], [`loss`] what they learn from, [`transform`] its entrance; [`retina_net`] has one stage, and
+//! [`detector`] is either.
 //!
 //! Around it: [`image`], [`augment`] and [`loader`] bring images, [`schedule`], [`optimizer`] and [`average`] say how weights move,
 //! [`weights`], [`model`] and [`checkpoint`] keep them, [`train`], [`detect`] and [`scan`] are the stage kinds, and [`provider`] serves them.
@@ -11,8 +12,11 @@
 pub mod anchors;
 mod backbone;
 pub mod box_coder;
+mod box_head;
 pub mod boxes;
 pub mod config;
+pub mod detector;
+mod extractor;
 pub mod faster_rcnn;
 mod fpn;
 #[cfg(test)]
@@ -20,11 +24,13 @@ mod golden;
 mod layers;
 mod loss;
 pub mod matcher;
+mod mode;
 pub mod nms;
 #[cfg(test)]
 mod parity;
 #[cfg(test)]
 mod repeatability;
+pub mod retina_net;
 mod roi_align;
 mod roi_heads;
 mod rpn;

@@ -9,8 +9,8 @@ use tch::Device;
 use tch::nn::VarStore;
 
 use crate::config::DetectorConfig;
-use crate::faster_rcnn::FasterRcnn;
-use crate::weights::{self, Array, Arrays, Rule, safetensors};
+use crate::detector::Detector;
+use crate::weights::{self, Array, Arrays, AsTensor as _, Rule, safetensors};
 
 const FORMAT: u32 = 1;
 const WEIGHTS: &str = "model.safetensors";
@@ -61,7 +61,7 @@ pub struct Network {
     /// The variables.
     pub store: VarStore,
     /// What computes with them.
-    pub detector: FasterRcnn,
+    pub detector: Detector,
 }
 
 impl Model {
@@ -111,7 +111,7 @@ impl Network {
     /// When the configuration contradicts itself.
     pub fn new(config: &DetectorConfig, device: Device) -> Result<Self, StageError> {
         let store = VarStore::new(device);
-        let detector = FasterRcnn::new(&store.root(), config).map_err(|e| StageError::new(e.to_string()))?;
+        let detector = Detector::new(&store.root(), config).map_err(|e| StageError::new(e.to_string()))?;
         Ok(Self { store, detector })
     }
 

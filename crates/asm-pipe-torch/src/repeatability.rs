@@ -5,7 +5,8 @@ use tch::{Device, Kind, Tensor, nn};
 
 use crate::boxes;
 use crate::config::{Architecture, DetectorConfig};
-use crate::faster_rcnn::{FasterRcnn, Target};
+use crate::detector::Detector;
+use crate::faster_rcnn::Target;
 
 /// Images of noise with a few objects each, more than one thread's share of work.
 fn batch(count: usize, height: i64, width: i64, classes: i64) -> (Vec<Tensor>, Vec<Target>) {
@@ -40,7 +41,7 @@ fn batch(count: usize, height: i64, width: i64, classes: i64) -> (Vec<Tensor>, V
 }
 
 /// The bits of the losses and of all gradients, by name.
-fn step(network: &FasterRcnn, store: &nn::VarStore, images: &[Tensor], targets: &[Target]) -> Vec<(String, Vec<u32>)> {
+fn step(network: &Detector, store: &nn::VarStore, images: &[Tensor], targets: &[Target]) -> Vec<(String, Vec<u32>)> {
     let losses = network
         .losses(images, targets, &mut Stream::new(7, "test/sampler", &[]))
         .unwrap();
@@ -71,7 +72,7 @@ fn repeats_to_the_bit(architecture: Architecture, size: (i64, i64)) {
         ..DetectorConfig::new(architecture, 4)
     };
     let store = nn::VarStore::new(Device::Cpu);
-    let network = FasterRcnn::new(&store.root(), &config).unwrap();
+    let network = Detector::new(&store.root(), &config).unwrap();
     let (images, targets) = batch(4, size.0, size.1, 3);
     let first = step(&network, &store, &images, &targets);
     assert_eq!(first.len(), 4 + store.trainable_variables().len());
@@ -90,4 +91,14 @@ fn a_step_of_the_tiny_network_repeats_to_the_bit() {
 #[test]
 fn a_step_of_efficientnet_lite0_repeats_to_the_bit() {
     repeats_to_the_bit(Architecture::EfficientnetLite0, (240, 320));
+}
+
+#[test]
+fn a_step_through_live_batch_norm_repeats_to_the_bit() {
+    repeats_to_the_bit(Architecture::Mobile, (160, 208));
+}
+
+#[test]
+fn a_step_of_a_single_stage_repeats_to_the_bit() {
+    repeats_to_the_bit(Architecture::RetinanetResnet50Fpn, (96, 128));
 }

@@ -5,26 +5,27 @@ use tch::nn::Path;
 use tch::{Device, Kind, TchError, Tensor};
 
 use crate::box_coder::BoxCoder;
+use crate::box_head::{BoxHead, POOLED};
 use crate::boxes::{self, Row};
 use crate::config::DetectorConfig;
+use crate::faster_rcnn::ImageBoxes;
 use crate::layers::Linear;
 use crate::loss;
 use crate::matcher::{Match, Matcher};
+use crate::mode::Mode;
 use crate::nms::suppress;
 use crate::roi_align::RoiAlign;
 use crate::sampling::BalancedSampler;
-use crate::transform::Size;
+use crate::transform::{Batch, Size};
 
-/// Bins along each side of a pooled box.
-const POOLED: i64 = 7;
 /// Detections with a shorter side are dropped.
 const LEAST_SIDE: f32 = 1e-2;
 
-/// Pooling, the two hidden layers, the two outputs, and the rules by which detections are chosen.
+/// Pooling, the hidden layers, the two outputs, and the rules by which detections are chosen.
 #[derive(Debug)]
 pub(crate) struct RoiHeads {
     align: RoiAlign,
-    hidden: [Linear; 2],
+    head: BoxHead,
     classes: Linear,
     offsets: Linear,
     num_classes: usize,
@@ -71,6 +72,18 @@ pub(crate) struct Found {
     pub(crate) scores: Vec<f32>,
 }
 
+impl Found {
+    /// The same in the pixels of an image of the batch as it was given.
+    pub(crate) fn of_image(&self, batch: &Batch, image: usize) -> Result<ImageBoxes, TchError> {
+        let rows: Vec<Row> = self.boxes.iter().map(|row| batch.restore(image, row)).collect();
+        Ok(ImageBoxes {
+            boxes: boxes::tensor(&rows, Device::Cpu)?,
+            labels: Tensor::f_from_slice(&self.labels)?,
+            scores: Tensor::f_from_slice(&self.scores)?,
+        })
+    }
+}
+
 impl RoiHeads {
     /// On `box_head` and `box_predictor` of this path.
     pub(crate) fn new(path: &Path, config: &DetectorConfig) -> Result<Self, TchError> {
@@ -81,10 +94,7 @@ impl RoiHeads {
                 output: POOLED,
                 canonical_scale: config.roi_canonical_scale,
             },
-            hidden: [
-                Linear::new(&head.sub("fc6"), config.fpn_channels * POOLED * POOLED, width)?,
-                Linear::new(&head.sub("fc7"), width, width)?,
-            ],
+            head: BoxHead::new(&head, config)?,
             classes: Linear::new(&predictor.sub("cls_score"), width, classes)?,
             offsets: Linear::new(&predictor.sub("bbox_pred"), width, classes * 4)?,
             num_classes: classes as usize,
@@ -105,24 +115,22 @@ impl RoiHeads {
     }
 
     /// Class logits `[R, classes]` and offsets `[R, 4 * classes]`.
-    fn predict(&self, levels: &[Tensor], boxes: &[Vec<Row>], sizes: &[Size]) -> Result<(Tensor, Tensor), TchError> {
-        let mut features = self.align.forward(levels, boxes, sizes)?.f_flatten(1, -1)?;
-        for layer in &self.hidden {
-            features = layer.forward(&features)?.f_relu_()?;
-        }
+    fn predict(
+        &self,
+        levels: &[Tensor],
+        boxes: &[Vec<Row>],
+        sizes: &[Size],
+        mode: Mode,
+    ) -> Result<(Tensor, Tensor), TchError> {
+        let features = self.head.forward(self.align.forward(levels, boxes, sizes)?, mode)?;
         Ok((self.classes.forward(&features)?, self.offsets.forward(&features)?))
     }
 
     /// Boxes of one image looked at once more: the probabilities of the background and the classes `[R, classes]`, and what the last
     /// hidden layer holds of each box `[R, width]`.
     pub(crate) fn weigh(&self, levels: &[Tensor], boxes: &[Row], size: Size) -> Result<(Tensor, Tensor), TchError> {
-        let mut hidden = self
-            .align
-            .forward(levels, &[boxes.to_vec()], &[size])?
-            .f_flatten(1, -1)?;
-        for layer in &self.hidden {
-            hidden = layer.forward(&hidden)?.f_relu_()?;
-        }
+        let pooled = self.align.forward(levels, &[boxes.to_vec()], &[size])?;
+        let hidden = self.head.forward(pooled, Mode::Detection)?;
         Ok((self.classes.forward(&hidden)?.f_softmax(-1, Kind::Float)?, hidden))
     }
 
@@ -136,7 +144,7 @@ impl RoiHeads {
         stream: &mut Stream,
     ) -> Result<(Tensor, Tensor), TchError> {
         let samples = self.sample(proposals, objects, stream);
-        let (logits, offsets) = self.predict(levels, &samples.boxes, sizes)?;
+        let (logits, offsets) = self.predict(levels, &samples.boxes, sizes, Mode::Training)?;
         let device = logits.device();
         if samples.labels.is_empty() {
             return Ok((logits.f_sum(Kind::Float)?, offsets.f_sum(Kind::Float)?));
@@ -183,7 +191,7 @@ impl RoiHeads {
         proposals: &[Vec<Row>],
         sizes: &[Size],
     ) -> Result<Vec<Found>, TchError> {
-        let (logits, offsets) = self.predict(levels, proposals, sizes)?;
+        let (logits, offsets) = self.predict(levels, proposals, sizes, Mode::Detection)?;
         let scores = boxes::numbers(&logits.f_softmax(-1, Kind::Float)?.f_to_device(Device::Cpu)?)?;
         let offsets = boxes::rows(&offsets)?;
         let mut start = 0;

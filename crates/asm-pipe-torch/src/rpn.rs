@@ -12,6 +12,7 @@ use crate::config::DetectorConfig;
 use crate::layers::{Convolution, Shape};
 use crate::loss;
 use crate::matcher::{Match, Matcher};
+use crate::mode::Mode;
 use crate::nms::{suppress, top};
 use crate::roi_heads::Objects;
 use crate::sampling::BalancedSampler;
@@ -31,7 +32,7 @@ struct Limits {
 /// The head, its anchors, and the rules by which proposals are chosen.
 #[derive(Debug)]
 pub(crate) struct RegionProposalNetwork {
-    convolution: Convolution,
+    hidden: Vec<Convolution>,
     objectness: Convolution,
     offsets: Convolution,
     cell_anchors: Vec<Vec<Row>>,
@@ -57,20 +58,12 @@ pub(crate) struct Predictions {
     pub(crate) level_lengths: Vec<usize>,
 }
 
-/// Whether the network learns or is used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Mode {
-    /// Learning.
-    Training,
-    /// In use.
-    Detection,
-}
-
 impl RegionProposalNetwork {
     /// On `head` of this path.
     pub(crate) fn new(path: &Path, config: &DetectorConfig) -> Result<Self, TchError> {
         let head = path.sub("head");
-        let channels = config.fpn_channels;
+        let channels = config.level_channels();
+        let depth = if config.architecture.norms_heads() { 2 } else { 1 };
         let cell_anchors: Vec<Vec<Row>> = config
             .anchor_sizes
             .iter()
@@ -81,7 +74,9 @@ impl RegionProposalNetwork {
             Convolution::with_bias(path, Shape::new(channels, output, kernel, 1), HEAD_INIT, true)
         };
         Ok(Self {
-            convolution: layer(&head.sub("conv").sub(0).sub(0), channels, 3)?,
+            hidden: (0..depth)
+                .map(|number| layer(&head.sub("conv").sub(number).sub(0), channels, 3))
+                .collect::<Result<_, _>>()?,
             objectness: layer(&head.sub("cls_logits"), count, 1)?,
             offsets: layer(&head.sub("bbox_pred"), count * 4, 1)?,
             cell_anchors,
@@ -113,7 +108,10 @@ impl RegionProposalNetwork {
         levels
             .iter()
             .map(|level| {
-                let hidden = self.convolution.forward(level)?.f_relu_()?;
+                let mut hidden = level.shallow_clone();
+                for layer in &self.hidden {
+                    hidden = layer.forward(&hidden)?.f_relu_()?;
+                }
                 Ok((self.objectness.forward(&hidden)?, self.offsets.forward(&hidden)?))
             })
             .collect()

@@ -3,6 +3,7 @@
 use tch::{Device, Kind, TchError, Tensor};
 
 use crate::boxes::Row;
+use crate::config::DetectorConfig;
 use crate::layers::channels_last;
 
 /// Sides of a batch are multiples of this, the coarsest stride.
@@ -59,6 +60,16 @@ fn rescale(row: &Row, from: Size, to: Size) -> Row {
 }
 
 impl Transform {
+    /// That of a configuration.
+    pub(crate) fn new(config: &DetectorConfig) -> Self {
+        Self {
+            min_size: config.min_size,
+            max_size: config.max_size,
+            mean: config.image_mean,
+            std: config.image_std,
+        }
+    }
+
     /// The size that an image gets.
     pub(crate) fn resized(&self, (height, width): Size) -> Size {
         let (shorter, longer) = (height.min(width) as f64, height.max(width) as f64);

@@ -25,6 +25,19 @@ pub(in crate::detection) fn size(name: &str, bytes: &[u8]) -> Result<(u32, u32),
         .map_err(|error| damage(format, bytes, &error.to_string()))
 }
 
+/// The size of a JPEG or PNG of which the end is there, too.
+///
+/// # Errors
+/// When it is of another format, or of another than its name says, or cut off.
+pub fn image_size(name: &str, bytes: &[u8]) -> Result<(u32, u32), Fault> {
+    let found = size(name, bytes)?;
+    if has_end(format(name, bytes)?, bytes) {
+        Ok(found)
+    } else {
+        Err(Fault::ImageTruncated)
+    }
+}
+
 /// Decodes the whole image and throws the pixels away.
 ///
 /// # Errors

@@ -11,7 +11,7 @@ mod position;
 mod problem;
 
 pub(super) use image_file::decode;
-pub use image_file::digest;
+pub use image_file::{digest, image_size};
 pub use load::{ImageSource, OnProblem, ReadDataset};
 pub(super) use load::{Loaded, image, place};
 pub use name::is_plain_name;

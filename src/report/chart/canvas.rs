@@ -41,13 +41,18 @@ pub(super) trait Drawing {
     ) -> Result<(), DrawingAreaErrorKind<B::ErrorType>>;
 }
 
-pub(super) fn render(drawing: &impl Drawing) -> Result<Picture, ChartError> {
+/// Makes the built-in font known to the drawing library.
+pub(super) fn register_letters() {
     static FONT: Once = Once::new();
     FONT.call_once(|| {
         let letters = include_bytes!("../../../assets/DejaVuSans-Latin.ttf");
         let registered = register_font("sans-serif", FontStyle::Normal, letters);
         debug_assert!(registered.is_ok(), "the built-in font is a font");
     });
+}
+
+pub(super) fn render(drawing: &impl Drawing) -> Result<Picture, ChartError> {
+    register_letters();
     let failed = |cause: String| ChartError {
         title: drawing.title().to_owned(),
         cause,

@@ -1,10 +1,11 @@
-//! Charts as SVG and PNG. The only folder that knows plotters.
+//! Charts as SVG and PNG, and boxes drawn into images. The only folder that knows plotters.
 //!
 //! Colours are those of Okabe and Ito (2008), which survive colour-blindness; each series also has its own marker, so that
 //! a grey print reads. Legends stand beside the plot, never on it. The letters come from a font that is built in: the same
 //! picture everywhere, no system library.
 
 mod bars;
+mod boxes;
 mod canvas;
 mod columns;
 mod lines;
@@ -13,6 +14,7 @@ mod precision_recall;
 mod strategies;
 
 pub use bars::{BarSegment, StackedBars};
+pub use boxes::{BoxesError, Mark, draw_boxes};
 pub use canvas::{ChartError, Picture};
 pub use lines::{LineChart, Point, Series};
 pub use matrix::MatrixChart;

@@ -1,11 +1,12 @@
-//! EfficientNet-Lite0 (Tan and Le 2019, without squeeze and excitation, ReLU6 for swish), with frozen batch norm.
+//! EfficientNet-Lite0 (Tan and Le 2019, without squeeze and excitation, ReLU6 for swish).
 //! Names as in the weights that lukemelas' and rwightman's lines of PyTorch ports publish.
 
 use tch::nn::Path;
 use tch::{TchError, Tensor};
 
 use super::Body;
-use crate::layers::{NormedConvolution, Padding, Shape};
+use crate::layers::{NormRule, NormedConvolution, Padding, Shape};
+use crate::mode::Mode;
 
 /// Kernel, stride, expansion, channels out, repeats.
 const STAGES: [(i64, i64, i64, i64, usize); 7] = [
@@ -30,10 +31,16 @@ struct Block {
 }
 
 impl Block {
-    fn new(path: &Path, input: i64, stage: (i64, i64, i64, i64), epsilon: f64, learns: bool) -> Result<Self, TchError> {
+    fn new(
+        path: &Path,
+        input: i64,
+        stage: (i64, i64, i64, i64),
+        norm: NormRule,
+        learns: bool,
+    ) -> Result<Self, TchError> {
         let (kernel, stride, expansion, output) = stage;
-        let layer = |convolution: &str, norm: &str, shape| {
-            NormedConvolution::new(&path.sub(convolution), &path.sub(norm), shape, epsilon, learns)
+        let layer = |convolution: &str, its_norm: &str, shape| {
+            NormedConvolution::new(&path.sub(convolution), &path.sub(its_norm), shape, norm, learns)
         };
         let inside = input * expansion;
         let expand = (expansion > 1)
@@ -48,13 +55,13 @@ impl Block {
         })
     }
 
-    fn forward(&self, input: &Tensor) -> Result<Tensor, TchError> {
+    fn forward(&self, input: &Tensor, mode: Mode) -> Result<Tensor, TchError> {
         let mut inside = input.shallow_clone();
         if let Some(expand) = &self.expand {
-            inside = expand.forward(&inside)?.f_relu6()?;
+            inside = expand.forward(&inside, mode)?.f_relu6()?;
         }
-        inside = self.depthwise.forward(&inside)?.f_relu6()?;
-        let mut output = self.project.forward(&inside)?;
+        inside = self.depthwise.forward(&inside, mode)?.f_relu6()?;
+        let mut output = self.project.forward(&inside, mode)?;
         if self.skips { output.f_add_(input) } else { Ok(output) }
     }
 }
@@ -68,14 +75,14 @@ pub(crate) struct EfficientnetLite0 {
 
 impl EfficientnetLite0 {
     /// The last `trainable` of five parts learn: stem and first block, then one part a feature map.
-    pub(crate) fn new(path: &Path, trainable: usize, epsilon: f64) -> Result<Self, TchError> {
+    pub(crate) fn new(path: &Path, trainable: usize, norm: NormRule) -> Result<Self, TchError> {
         let learns = |block: usize| {
             let deeper = FEATURES.iter().filter(|&&(last, _)| last >= block).count();
             let part = if block == 0 { FEATURES.len() + 1 } else { deeper };
             trainable >= part
         };
         let stem = Shape::new(3, STEM, 3, 2).padded(Padding::Same);
-        let stem = NormedConvolution::new(&path.sub("_conv_stem"), &path.sub("_bn0"), stem, epsilon, learns(0))?;
+        let stem = NormedConvolution::new(&path.sub("_conv_stem"), &path.sub("_bn0"), stem, norm, learns(0))?;
         let path = path.sub("_blocks");
         let mut input = STEM;
         let mut blocks = Vec::new();
@@ -84,7 +91,7 @@ impl EfficientnetLite0 {
                 let number = blocks.len();
                 let stride = if repeat == 0 { stride } else { 1 };
                 let stage = (kernel, stride, expansion, output);
-                blocks.push(Block::new(&path.sub(number), input, stage, epsilon, learns(number))?);
+                blocks.push(Block::new(&path.sub(number), input, stage, norm, learns(number))?);
                 input = output;
             }
         }
@@ -97,11 +104,11 @@ impl Body for EfficientnetLite0 {
         FEATURES.iter().map(|&(_, channels)| channels).collect()
     }
 
-    fn forward(&self, images: &Tensor) -> Result<Vec<Tensor>, TchError> {
-        let mut features = self.stem.forward(images)?.f_relu6()?;
+    fn forward(&self, images: &Tensor, mode: Mode) -> Result<Vec<Tensor>, TchError> {
+        let mut features = self.stem.forward(images, mode)?.f_relu6()?;
         let mut maps = Vec::with_capacity(FEATURES.len());
         for (number, block) in self.blocks.iter().enumerate() {
-            features = block.forward(&features)?;
+            features = block.forward(&features, mode)?;
             if FEATURES.iter().any(|&(last, _)| last == number) {
                 maps.push(features.shallow_clone());
             }

@@ -1,10 +1,11 @@
-//! MobileNetV3-Large (Howard 2019) with frozen batch norm, as in torchvision's detectors: the last two stages are features.
+//! MobileNetV3-Large (Howard 2019) as in torchvision's detectors: the last two stages are features.
 
 use tch::nn::Path;
 use tch::{TchError, Tensor};
 
 use super::Body;
-use crate::layers::{BODY_INIT, Convolution, NormedConvolution, Shape};
+use crate::layers::{BODY_INIT, Convolution, NormRule, NormedConvolution, Shape};
+use crate::mode::Mode;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Activation {
@@ -93,7 +94,7 @@ struct InvertedResidual {
 }
 
 impl InvertedResidual {
-    fn new(path: &Path, input: i64, row: Row, epsilon: f64, learns: bool) -> Result<Self, TchError> {
+    fn new(path: &Path, input: i64, row: Row, norm: NormRule, learns: bool) -> Result<Self, TchError> {
         let (kernel, inside, output, attends, activation, stride) = row;
         let path = path.sub("block");
         let mut number = 0;
@@ -101,7 +102,7 @@ impl InvertedResidual {
             number += 1;
             path.sub(number - 1)
         };
-        let layer = |path: &Path, shape| NormedConvolution::new(&path.sub(0), &path.sub(1), shape, epsilon, learns);
+        let layer = |path: &Path, shape| NormedConvolution::new(&path.sub(0), &path.sub(1), shape, norm, learns);
         let expand = (inside != input)
             .then(|| layer(&next(), Shape::new(input, inside, 1, 1)))
             .transpose()?;
@@ -120,16 +121,16 @@ impl InvertedResidual {
         })
     }
 
-    fn forward(&self, input: &Tensor) -> Result<Tensor, TchError> {
+    fn forward(&self, input: &Tensor, mode: Mode) -> Result<Tensor, TchError> {
         let mut inside = input.shallow_clone();
         if let Some(expand) = &self.expand {
-            inside = self.activation.apply(expand.forward(&inside)?)?;
+            inside = self.activation.apply(expand.forward(&inside, mode)?)?;
         }
-        inside = self.activation.apply(self.depthwise.forward(&inside)?)?;
+        inside = self.activation.apply(self.depthwise.forward(&inside, mode)?)?;
         if let Some(attention) = &self.attention {
             inside = attention.forward(&inside)?;
         }
-        let mut output = self.project.forward(&inside)?;
+        let mut output = self.project.forward(&inside, mode)?;
         if self.skips { output.f_add_(input) } else { Ok(output) }
     }
 }
@@ -144,14 +145,14 @@ pub(crate) struct MobilenetV3Large {
 
 impl MobilenetV3Large {
     /// The last `trainable` stages (of six) learn.
-    pub(crate) fn new(path: &Path, trainable: usize, epsilon: f64) -> Result<Self, TchError> {
+    pub(crate) fn new(path: &Path, trainable: usize, norm: NormRule) -> Result<Self, TchError> {
         let frozen = match STAGES.len().checked_sub(trainable) {
             Some(place) => STAGES.get(place).copied().unwrap_or(STAGES[STAGES.len() - 1] + 1),
             None => 0,
         };
         let layer = |number: usize, shape| {
             let path = path.sub(number);
-            NormedConvolution::new(&path.sub(0), &path.sub(1), shape, epsilon, number >= frozen)
+            NormedConvolution::new(&path.sub(0), &path.sub(1), shape, norm, number >= frozen)
         };
         let mut input = STEM;
         let mut blocks = Vec::new();
@@ -160,7 +161,7 @@ impl MobilenetV3Large {
                 &path.sub(number),
                 input,
                 row,
-                epsilon,
+                norm,
                 number >= frozen,
             )?);
             input = row.2;
@@ -178,16 +179,16 @@ impl Body for MobilenetV3Large {
         vec![ROWS[STAGES[4] - 1].2, LAST]
     }
 
-    fn forward(&self, images: &Tensor) -> Result<Vec<Tensor>, TchError> {
-        let mut features = Hardswish.apply(self.stem.forward(images)?)?;
+    fn forward(&self, images: &Tensor, mode: Mode) -> Result<Vec<Tensor>, TchError> {
+        let mut features = Hardswish.apply(self.stem.forward(images, mode)?)?;
         let mut maps = Vec::with_capacity(2);
         for (number, block) in (1..).zip(&self.blocks) {
-            features = block.forward(&features)?;
+            features = block.forward(&features, mode)?;
             if number == STAGES[4] {
                 maps.push(features.shallow_clone());
             }
         }
-        maps.push(Hardswish.apply(self.last.forward(&features)?)?);
+        maps.push(Hardswish.apply(self.last.forward(&features, mode)?)?);
         Ok(maps)
     }
 }

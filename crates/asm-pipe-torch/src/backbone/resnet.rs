@@ -1,10 +1,11 @@
-//! ResNet-50 (He 2016), stride in the 3×3 convolutions, with frozen batch norm, as in torchvision's detectors.
+//! ResNet-50 (He 2016), stride in the 3×3 convolutions, as in torchvision's detectors.
 
 use tch::nn::Path;
 use tch::{TchError, Tensor};
 
 use super::Body;
-use crate::layers::{NormedConvolution, Shape};
+use crate::layers::{NormRule, NormedConvolution, Shape};
+use crate::mode::Mode;
 
 /// Channels inside the blocks, and number of blocks, of each stage.
 const STAGES: [(i64, usize); 4] = [(64, 3), (128, 4), (256, 6), (512, 3)];
@@ -19,17 +20,17 @@ struct Bottleneck {
 }
 
 impl Bottleneck {
-    fn new(path: &Path, input: i64, width: i64, stride: i64, epsilon: f64, learns: bool) -> Result<Self, TchError> {
+    fn new(path: &Path, input: i64, width: i64, stride: i64, norm: NormRule, learns: bool) -> Result<Self, TchError> {
         let layer = |number: usize, shape| {
-            let (convolution, norm) = (format!("conv{number}"), format!("bn{number}"));
-            NormedConvolution::new(&path.sub(convolution), &path.sub(norm), shape, epsilon, learns)
+            let (convolution, its_norm) = (format!("conv{number}"), format!("bn{number}"));
+            NormedConvolution::new(&path.sub(convolution), &path.sub(its_norm), shape, norm, learns)
         };
         let output = width * EXPANSION;
         let shortcut = path.sub("downsample");
         let downsample = (stride != 1 || input != output)
             .then(|| {
                 let shape = Shape::new(input, output, 1, stride);
-                NormedConvolution::new(&shortcut.sub(0), &shortcut.sub(1), shape, epsilon, learns)
+                NormedConvolution::new(&shortcut.sub(0), &shortcut.sub(1), shape, norm, learns)
             })
             .transpose()?;
         Ok(Self {
@@ -40,12 +41,12 @@ impl Bottleneck {
         })
     }
 
-    fn forward(&self, input: &Tensor) -> Result<Tensor, TchError> {
-        let inside = self.reduce.forward(input)?.f_relu_()?;
-        let inside = self.spatial.forward(&inside)?.f_relu_()?;
-        let mut output = self.expand.forward(&inside)?;
+    fn forward(&self, input: &Tensor, mode: Mode) -> Result<Tensor, TchError> {
+        let inside = self.reduce.forward(input, mode)?.f_relu_()?;
+        let inside = self.spatial.forward(&inside, mode)?.f_relu_()?;
+        let mut output = self.expand.forward(&inside, mode)?;
         match &self.downsample {
-            Some(downsample) => output.f_add_(&downsample.forward(input)?)?.f_relu_(),
+            Some(downsample) => output.f_add_(&downsample.forward(input, mode)?)?.f_relu_(),
             None => output.f_add_(input)?.f_relu_(),
         }
     }
@@ -56,16 +57,18 @@ impl Bottleneck {
 pub(crate) struct Resnet50 {
     stem: NormedConvolution,
     stages: Vec<Vec<Bottleneck>>,
+    /// The first stage whose map is given.
+    first: usize,
 }
 
 impl Resnet50 {
-    /// The last `trainable` of (stem, stage 1, .. stage 4) learn.
-    pub(crate) fn new(path: &Path, trainable: usize, epsilon: f64) -> Result<Self, TchError> {
+    /// The last `trainable` of (stem, stage 1, .. stage 4) learn. Maps are given from the stage `first` on, counted from 0.
+    pub(crate) fn new(path: &Path, trainable: usize, norm: NormRule, first: usize) -> Result<Self, TchError> {
         let stem = NormedConvolution::new(
             &path.sub("conv1"),
             &path.sub("bn1"),
             Shape::new(3, 64, 7, 2),
-            epsilon,
+            norm,
             trainable > STAGES.len(),
         )?;
         let mut input = 64;
@@ -76,36 +79,34 @@ impl Resnet50 {
             let mut blocks = Vec::new();
             for number in 0..count {
                 let stride = if number == 0 && place > 0 { 2 } else { 1 };
-                blocks.push(Bottleneck::new(
-                    &path.sub(number),
-                    input,
-                    width,
-                    stride,
-                    epsilon,
-                    learns,
-                )?);
+                blocks.push(Bottleneck::new(&path.sub(number), input, width, stride, norm, learns)?);
                 input = width * EXPANSION;
             }
             stages.push(blocks);
         }
-        Ok(Self { stem, stages })
+        Ok(Self { stem, stages, first })
     }
 }
 
 impl Body for Resnet50 {
     fn channels(&self) -> Vec<i64> {
-        STAGES.iter().map(|(width, _)| width * EXPANSION).collect()
+        STAGES[self.first..]
+            .iter()
+            .map(|(width, _)| width * EXPANSION)
+            .collect()
     }
 
-    fn forward(&self, images: &Tensor) -> Result<Vec<Tensor>, TchError> {
-        let stem = self.stem.forward(images)?.f_relu_()?;
+    fn forward(&self, images: &Tensor, mode: Mode) -> Result<Vec<Tensor>, TchError> {
+        let stem = self.stem.forward(images, mode)?.f_relu_()?;
         let mut features = stem.f_max_pool2d([3, 3], [2, 2], [1, 1], [1, 1], false)?;
         let mut maps = Vec::with_capacity(self.stages.len());
-        for stage in &self.stages {
+        for (place, stage) in self.stages.iter().enumerate() {
             for block in stage {
-                features = block.forward(&features)?;
+                features = block.forward(&features, mode)?;
             }
-            maps.push(features.shallow_clone());
+            if place >= self.first {
+                maps.push(features.shallow_clone());
+            }
         }
         Ok(maps)
     }

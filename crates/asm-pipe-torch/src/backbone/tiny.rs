@@ -5,6 +5,7 @@ use tch::{TchError, Tensor};
 
 use super::Body;
 use crate::layers::{GroupNormedConvolution, Shape};
+use crate::mode::Mode;
 
 const STEM: i64 = 24;
 /// Channels of strides 4, 8 and 16.
@@ -64,7 +65,7 @@ impl Body for Tiny {
         STAGES.to_vec()
     }
 
-    fn forward(&self, images: &Tensor) -> Result<Vec<Tensor>, TchError> {
+    fn forward(&self, images: &Tensor, _: Mode) -> Result<Vec<Tensor>, TchError> {
         let mut features = self.stem.forward(images)?.f_relu()?;
         let mut maps = Vec::with_capacity(STAGES.len());
         for stage in &self.stages {

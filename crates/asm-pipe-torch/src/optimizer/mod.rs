@@ -11,7 +11,7 @@ use safetensors::Dtype;
 use tch::nn::VarStore;
 use tch::{Kind, TchError, Tensor};
 
-use crate::weights::{Array, Arrays, WeightsError};
+use crate::weights::{Array, Arrays, AsTensor as _, WeightsError};
 
 pub use adamw::AdamW;
 pub use sgd::Momentum;

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::augment::{Augmentation, Crop, ScaleJitter};
 use crate::average::Pace;
-use crate::config::{Architecture, DetectorConfig};
+use crate::config::{Architecture, DetectorConfig, NetworkParams};
 use crate::optimizer::{AdamW, Method, Momentum, Settings};
 use crate::schedule::{OneCycle, Schedule, Shape};
 use crate::train::balance::Balance;
@@ -101,6 +101,8 @@ pub struct TrainParams {
     pub weights: Option<String>,
     /// Backbone stages that learn, counted from the deepest; null: the architecture's, or the given model's.
     pub trainable_layers: Option<usize>,
+    /// Other values of the network, under torchvision's names.
+    pub network: NetworkParams,
     /// Whether to begin with the weights of the input `model`, if there is one.
     pub start: Start,
     /// Ends the training when validation AP50 stands still.
@@ -229,6 +231,7 @@ impl Default for TrainParams {
             max_size: None,
             weights: None,
             trainable_layers: None,
+            network: NetworkParams::default(),
             start: Start::Warm,
             early_stop: None,
             keep: Keep::Best,
@@ -311,7 +314,7 @@ impl TrainParams {
             min_size: self.min_size.unwrap_or(base.min_size),
             max_size: self.max_size.unwrap_or(base.max_size),
             trainable_layers: self.trainable_layers.unwrap_or(base.trainable_layers),
-            ..base
+            ..self.network.over(base)
         }
     }
 

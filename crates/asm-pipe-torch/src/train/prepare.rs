@@ -14,6 +14,7 @@ use crate::device;
 use crate::loader::Images;
 use crate::model::{Description, Model};
 use crate::schedule::Schedule;
+use crate::weights;
 
 /// The objects of an image that are learned from.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -157,7 +158,7 @@ fn same_classes(what: &str, theirs: &[String], ours: &[String]) -> Result<(), St
 
 fn describe(params: &TrainParams, classes: &[String], warm: Option<&Model>) -> Result<Description, StageError> {
     let base = match warm {
-        None => DetectorConfig::new(params.architecture, 0),
+        None => fresh(params)?,
         Some(model) => {
             same_classes("the model", &model.description.classes, classes)?;
             let detector = &model.description.detector;
@@ -179,6 +180,17 @@ fn describe(params: &TrainParams, classes: &[String], warm: Option<&Model>) -> R
         )));
     }
     Ok(Description::new(classes.to_vec(), config))
+}
+
+/// The architecture's configuration, with the constant that the pretrained weights were made with.
+fn fresh(params: &TrainParams) -> Result<DetectorConfig, StageError> {
+    let mut config = DetectorConfig::new(params.architecture, 0);
+    if let Some(path) = &params.weights
+        && let Some(epsilon) = weights::epsilon(Path::new(path), params.architecture)?
+    {
+        config.batch_norm_epsilon = epsilon;
+    }
+    Ok(config)
 }
 
 /// What is learned from each image: boxes cut to the image, without those that have no extent or are difficult.

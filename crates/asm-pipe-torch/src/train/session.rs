@@ -20,7 +20,7 @@ use crate::augment::{Sample, augmented};
 use crate::checkpoint::{self, Owner};
 use crate::loader;
 use crate::model::{Model, Network};
-use crate::weights::{self, Arrays, Rule, pretrained_name};
+use crate::weights::{self, Arrays, Rule};
 
 /// A training in this process.
 pub(super) struct Session<'a> {
@@ -231,23 +231,9 @@ fn initialise(network: &Network, prepared: &Prepared, reporter: &dyn Reporter) -
     let Some(path) = &prepared.params.weights else {
         return Ok(());
     };
-    let missing = || StageError::new(format!("the file of weights `{path}` is not there"));
-    if !Path::new(path).is_file() {
-        return Err(missing().hint("`make weights` fetches the ImageNet weights; `weights: null` does without"));
+    for line in weights::begin(&network.store, Path::new(path))? {
+        reporter.log(&line);
     }
-    let file = weights::read(Path::new(path))?;
-    let arrays: Arrays = file
-        .into_iter()
-        .map(|(name, array)| (pretrained_name(&name), array))
-        .collect();
-    let report = weights::load(&network.store, &arrays, Rule::Pretrained)
-        .map_err(|e| StageError::new(format!("`{path}`: {e}")).hint("is it the backbone of this `architecture`?"))?;
-    reporter.log(&format!(
-        "{} arrays from `{path}`; {} of the network begin anew, {} of the file are not used",
-        report.loaded,
-        report.missing.len() + report.misshaped.len(),
-        report.unexpected.len()
-    ));
     Ok(())
 }
 

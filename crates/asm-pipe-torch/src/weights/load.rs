@@ -5,16 +5,17 @@ use std::collections::BTreeMap;
 use tch::Tensor;
 use tch::nn::VarStore;
 
-use super::{Arrays, WeightsError};
+use super::{Arrays, AsTensor as _, WeightsError, names};
 
-/// Which differences between a file and a network are fine.
+/// Which differences between a file and a network are fine. The counters of live batch norm never count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rule {
     /// None: a model of ours goes back into the network it came from.
     Exact,
-    /// A backbone, or a detector for other classes: what the file has must fit where a name exists, but the box predictor
-    /// may differ in shape, and only the backbone must be complete.
-    Pretrained,
+    /// A detector, maybe for other classes: only the predictor may differ in shape.
+    Detector,
+    /// A backbone or a classifier: what the file has must fit where a name exists, and the body must be complete.
+    Backbone,
 }
 
 /// What a load did not touch; every list is sorted.
@@ -28,24 +29,6 @@ pub struct LoadReport {
     pub unexpected: Vec<String>,
     /// Names on both sides with different shapes, as `name (file [..], network [..])`.
     pub misshaped: Vec<String>,
-}
-
-/// The parts whose shape depends on the classes.
-const PREDICTOR: &str = "roi_heads.box_predictor.";
-const BACKBONE: &str = "backbone.body.";
-
-/// The name inside the detector of an array in a file of pretrained weights.
-///
-/// A detector's own names stay; names of a classifier, torchvision's `features.` included, belong to the backbone.
-#[must_use]
-pub fn pretrained_name(name: &str) -> String {
-    if ["backbone.", "rpn.", "roi_heads."]
-        .iter()
-        .any(|prefix| name.starts_with(prefix))
-    {
-        return name.to_owned();
-    }
-    format!("{BACKBONE}{}", name.strip_prefix("features.").unwrap_or(name))
 }
 
 /// Copies arrays into the variables of the same names. Nothing is changed when the rule is broken.
@@ -75,7 +58,7 @@ pub fn load(store: &VarStore, arrays: &Arrays, rule: Rule) -> Result<LoadReport,
         .cloned()
         .collect();
     report.loaded = pairs.len();
-    check(&report, rule)?;
+    check(&report, rule, names::body(variables.keys()))?;
     for (mut variable, array) in pairs {
         let values = array.tensor()?;
         tch::no_grad(|| variable.f_copy_(&values))?;
@@ -83,29 +66,29 @@ pub fn load(store: &VarStore, arrays: &Arrays, rule: Rule) -> Result<LoadReport,
     Ok(report)
 }
 
-fn check(report: &LoadReport, rule: Rule) -> Result<(), WeightsError> {
-    let wrong = |what: &str, names: Vec<&String>| {
-        (!names.is_empty()).then(|| {
-            let shown: Vec<&str> = names.iter().take(8).map(|name| name.as_str()).collect();
-            let more = if names.len() > 8 {
-                format!(" and {} more", names.len() - 8)
-            } else {
-                String::new()
-            };
-            format!("{what}: {}{more}", shown.join(", "))
-        })
+fn check(report: &LoadReport, rule: Rule, body: &str) -> Result<(), WeightsError> {
+    let missing = |name: &str| match rule {
+        Rule::Exact | Rule::Detector => true,
+        Rule::Backbone => name.starts_with(body),
     };
-    let exact = rule == Rule::Exact;
-    let missing = report.missing.iter().filter(|name| exact || name.starts_with(BACKBONE));
-    let unexpected = report.unexpected.iter().filter(|_| exact);
-    let misshaped = report
-        .misshaped
-        .iter()
-        .filter(|name| exact || !name.starts_with(PREDICTOR));
+    let unexpected = |name: &str| match rule {
+        Rule::Exact => true,
+        Rule::Detector => !names::is_of_another_head(name),
+        Rule::Backbone => false,
+    };
+    let misshaped = |name: &str| rule == Rule::Exact || !names::is_predictor(name);
+    let wrong = |what: &str, list: &[String], counts: &dyn Fn(&str) -> bool| {
+        let list: Vec<String> = list
+            .iter()
+            .filter(|name| counts(name) && !names::is_idle(name))
+            .cloned()
+            .collect();
+        (!list.is_empty()).then(|| format!("{what}: {}", shortened(&list)))
+    };
     let problems: Vec<String> = [
-        wrong("missing", missing.collect()),
-        wrong("unexpected", unexpected.collect()),
-        wrong("of another shape", misshaped.collect()),
+        wrong("missing", &report.missing, &missing),
+        wrong("unexpected", &report.unexpected, &unexpected),
+        wrong("of another shape", &report.misshaped, &misshaped),
     ]
     .into_iter()
     .flatten()
@@ -119,10 +102,20 @@ fn check(report: &LoadReport, rule: Rule) -> Result<(), WeightsError> {
     )))
 }
 
+/// The first names of a list, and how many more there are.
+pub(super) fn shortened(names: &[String]) -> String {
+    const SHOWN: usize = 8;
+    let first = names[..names.len().min(SHOWN)].join(", ");
+    match names.len().saturating_sub(SHOWN) {
+        0 => first,
+        more => format!("{first} and {more} more"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{Rule, load, pretrained_name};
-    use crate::weights::{Array, Arrays};
+    use super::{Rule, load};
+    use crate::weights::{Array, Arrays, AsTensor as _};
     use tch::nn::VarStore;
     use tch::{Device, Kind, Tensor};
 
@@ -148,10 +141,10 @@ mod tests {
         ];
         let arrays: Arrays = file
             .iter()
-            .map(|(name, shape)| (pretrained_name(name), ones(shape)))
+            .map(|(name, shape)| (format!("backbone.body.{name}"), ones(shape)))
             .collect();
         let store = store();
-        let report = load(&store, &arrays, Rule::Pretrained).unwrap();
+        let report = load(&store, &arrays, Rule::Backbone).unwrap();
         assert_eq!(report.loaded, 2);
         assert_eq!(report.missing, ["roi_heads.box_predictor.cls_score.weight"]);
         assert_eq!(report.unexpected, ["backbone.body.fc.weight"]);
@@ -168,14 +161,25 @@ mod tests {
             ("backbone.body.bn.running_mean".to_owned(), ones(&[2])),
             ("roi_heads.box_predictor.cls_score.weight".to_owned(), ones(&[91, 2])),
         ]);
-        let report = load(&store(), &arrays, Rule::Pretrained).unwrap();
+        let report = load(&store(), &arrays, Rule::Detector).unwrap();
         assert_eq!(report.misshaped.len(), 1);
         arrays.insert("backbone.body.conv.weight".into(), ones(&[3, 2]));
-        let text = load(&store(), &arrays, Rule::Pretrained).unwrap_err().to_string();
+        let text = load(&store(), &arrays, Rule::Detector).unwrap_err().to_string();
         assert!(
             text.contains("backbone.body.conv.weight (file [3, 2], network [2, 3])"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn a_live_batch_norms_counter_is_no_difference() {
+        let store = VarStore::new(Device::Cpu);
+        let _ = (&store.root() / "bn").zeros_no_train("num_batches_tracked", &[]);
+        let _ = (&store.root() / "bn").zeros_no_train("running_mean", &[2]);
+        let mut arrays = Arrays::from([("bn.running_mean".to_owned(), ones(&[2]))]);
+        assert_eq!(load(&store, &arrays, Rule::Exact).unwrap().loaded, 1);
+        arrays.insert("other.num_batches_tracked".into(), ones(&[]));
+        assert_eq!(load(&store, &arrays, Rule::Exact).unwrap().loaded, 1);
     }
 
     #[test]

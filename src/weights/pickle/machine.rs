@@ -13,6 +13,10 @@ type Place = usize;
 
 /// Longest name or key. What a pickle can refer to again cheaply must be cheap to copy.
 const LONGEST_TEXT: usize = 512;
+/// Most memory that one pickle's values may take: the names and shapes of a network take a hundredth of it.
+const MOST_MEMORY: usize = 128 << 20;
+/// What an entry of the memo takes.
+const MEMO_ENTRY: usize = 48;
 /// Most axes of a tensor; libtorch's own bound.
 const MOST_AXES: usize = 64;
 
@@ -64,6 +68,20 @@ pub(super) struct TensorView {
 pub(super) struct Pickle {
     values: Vec<Value>,
     root: Place,
+}
+
+impl Value {
+    /// Bytes that it takes besides itself.
+    fn heap(&self) -> usize {
+        match self {
+            Self::Text(text) => text.len(),
+            Self::Tuple(items) | Self::List(items) => items.len() * size_of::<Place>(),
+            Self::Dict(entries) => entries.len() * size_of::<(Place, Place)>(),
+            Self::Storage(storage) => storage.key.len(),
+            Self::Tensor(view) => view.storage.key.len() + (view.shape.len() + view.strides.len()) * size_of::<usize>(),
+            Self::None | Self::Boolean(_) | Self::Integer(_) | Self::Number | Self::Name(_) => 0,
+        }
+    }
 }
 
 impl Name {
@@ -161,6 +179,8 @@ struct Machine {
     stack: Vec<Place>,
     marks: Vec<usize>,
     memo: BTreeMap<u32, Place>,
+    /// Bytes that all this takes.
+    memory: usize,
 }
 
 impl Machine {
@@ -168,22 +188,25 @@ impl Machine {
         match instruction {
             0x80 => drop(take::<1>(bytes)?),
             0x95 => drop(take::<8>(bytes)?),
-            b'(' => self.marks.push(self.stack.len()),
+            b'(' => {
+                self.charge(size_of::<usize>())?;
+                self.marks.push(self.stack.len());
+            }
             b'0' => drop(self.pop()?),
-            b'N' => self.push(Value::None),
-            0x88 => self.push(Value::Boolean(true)),
-            0x89 => self.push(Value::Boolean(false)),
-            b'J' => self.push(Value::Integer(i32::from_le_bytes(take(bytes)?).into())),
-            b'K' => self.push(Value::Integer(take::<1>(bytes)?[0].into())),
-            b'M' => self.push(Value::Integer(u16::from_le_bytes(take(bytes)?).into())),
+            b'N' => self.push(Value::None)?,
+            0x88 => self.push(Value::Boolean(true))?,
+            0x89 => self.push(Value::Boolean(false))?,
+            b'J' => self.push(Value::Integer(i32::from_le_bytes(take(bytes)?).into()))?,
+            b'K' => self.push(Value::Integer(take::<1>(bytes)?[0].into()))?,
+            b'M' => self.push(Value::Integer(u16::from_le_bytes(take(bytes)?).into()))?,
             0x8a => {
                 let [length] = take(bytes)?;
                 let value = long(slice(bytes, length.into())?);
-                self.push(value);
+                self.push(value)?;
             }
             b'G' => {
                 take::<8>(bytes)?;
-                self.push(Value::Number);
+                self.push(Value::Number)?;
             }
             b'X' | b'T' => {
                 let length = u32::from_le_bytes(take(bytes)?);
@@ -193,17 +216,17 @@ impl Machine {
                 let [length] = take(bytes)?;
                 self.push_text(slice(bytes, length.into())?)?;
             }
-            b')' => self.push(Value::Tuple(Vec::new())),
+            b')' => self.push(Value::Tuple(Vec::new()))?,
             b't' => {
                 let items = self.since_mark()?;
-                self.push(Value::Tuple(items));
+                self.push(Value::Tuple(items))?;
             }
             0x85..=0x87 => {
                 let from = self.stack.len().checked_sub(usize::from(instruction - 0x84));
                 let items = self.stack.split_off(from.ok_or_else(underflow)?);
-                self.push(Value::Tuple(items));
+                self.push(Value::Tuple(items))?;
             }
-            b']' => self.push(Value::List(Vec::new())),
+            b']' => self.push(Value::List(Vec::new()))?,
             b'a' => {
                 let item = self.pop()?;
                 self.append(vec![item])?;
@@ -212,7 +235,7 @@ impl Machine {
                 let items = self.since_mark()?;
                 self.append(items)?;
             }
-            b'}' => self.push(Value::Dict(Vec::new())),
+            b'}' => self.push(Value::Dict(Vec::new()))?,
             b's' => {
                 let (value, key) = (self.pop()?, self.pop()?);
                 self.set(&[key, value])?;
@@ -228,12 +251,12 @@ impl Machine {
             b'j' => self.recall(u32::from_le_bytes(take(bytes)?))?,
             b'c' => {
                 let (module, name) = (line(bytes)?, line(bytes)?);
-                self.push(Value::Name(Name::find(module, name)?));
+                self.push(Value::Name(Name::find(module, name)?))?;
             }
             0x93 => {
                 let (name, module) = (self.pop()?, self.pop()?);
                 let name = Name::find(text(&self.values, module)?, text(&self.values, name)?)?;
-                self.push(Value::Name(name));
+                self.push(Value::Name(name))?;
             }
             b'Q' => self.storage()?,
             b'R' => self.reduce()?,
@@ -243,15 +266,28 @@ impl Machine {
         Ok(())
     }
 
-    fn push(&mut self, value: Value) {
+    /// Counts memory before it is taken.
+    fn charge(&mut self, bytes: usize) -> Result<(), PickleError> {
+        self.memory = self.memory.saturating_add(bytes);
+        if self.memory > MOST_MEMORY {
+            let most = MOST_MEMORY >> 20;
+            return Err(PickleError::malformed(format!(
+                "its pickle unfolds to more than {most} MiB besides the numbers"
+            )));
+        }
+        Ok(())
+    }
+
+    fn push(&mut self, value: Value) -> Result<(), PickleError> {
+        self.charge(size_of::<Value>() + size_of::<Place>() + value.heap())?;
         self.stack.push(self.values.len());
         self.values.push(value);
+        Ok(())
     }
 
     fn push_text(&mut self, bytes: &[u8]) -> Result<(), PickleError> {
         let text = std::str::from_utf8(bytes).map_err(|_| PickleError::malformed("a text is not UTF-8"))?;
-        self.push(Value::Text(text.to_owned()));
-        Ok(())
+        self.push(Value::Text(text.to_owned()))
     }
 
     fn pop(&mut self) -> Result<Place, PickleError> {
@@ -269,12 +305,14 @@ impl Machine {
 
     fn remember(&mut self, slot: u32) -> Result<(), PickleError> {
         let place = self.top()?;
+        self.charge(MEMO_ENTRY)?;
         self.memo.insert(slot, place);
         Ok(())
     }
 
     fn recall(&mut self, slot: u32) -> Result<(), PickleError> {
         let place = self.memo.get(&slot).copied();
+        self.charge(size_of::<Place>())?;
         self.stack
             .push(place.ok_or_else(|| PickleError::malformed("the pickle recalls what it never stored"))?);
         Ok(())
@@ -318,8 +356,7 @@ impl Machine {
             dtype,
             count: natural(&self.values, count)?,
         };
-        self.push(Value::Storage(storage));
-        Ok(())
+        self.push(Value::Storage(storage))
     }
 
     /// "Calls" a name with a tuple of arguments: makes the value that the name stands for.
@@ -329,7 +366,7 @@ impl Machine {
             return Err(PickleError::malformed("the pickle calls what is not a name"));
         };
         match (name, arguments.as_slice()) {
-            (Name::OrderedDict, []) => self.push(Value::Dict(Vec::new())),
+            (Name::OrderedDict, []) => self.push(Value::Dict(Vec::new()))?,
             (Name::RebuildTensor, &[storage, offset, shape, strides, ..]) => {
                 let Value::Storage(storage) = &self.values[storage] else {
                     return Err(PickleError::malformed("a tensor has no storage"));
@@ -340,7 +377,7 @@ impl Machine {
                     shape: naturals(&self.values, shape)?,
                     strides: naturals(&self.values, strides)?,
                 };
-                self.push(Value::Tensor(view));
+                self.push(Value::Tensor(view))?;
             }
             (Name::RebuildParameter, &[tensor, ..]) if matches!(self.values[tensor], Value::Tensor(_)) => {
                 self.stack.push(tensor);

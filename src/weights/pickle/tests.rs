@@ -4,7 +4,8 @@ use std::io::Write as _;
 
 use safetensors::Dtype;
 
-use super::{PickleError, read, recognises};
+use super::{PickleError, format, read};
+use crate::weights::Format;
 
 /// Writes instructions; what it makes is what Python's protocol 2 makes.
 #[derive(Clone, Default)]
@@ -118,11 +119,11 @@ fn floats(data: &[u8]) -> Vec<f32> {
 #[test]
 fn both_formats_give_views_of_one_storage_as_arrays_of_their_own() {
     let stored = zip::CompressionMethod::Stored;
-    for file in [
-        legacy(&state(), &[("7", &SIX)]),
-        archive(&state(), &[("7", &SIX)], stored),
+    for (file, kind) in [
+        (legacy(&state(), &[("7", &SIX)]), Format::Legacy),
+        (archive(&state(), &[("7", &SIX)], stored), Format::Archive),
     ] {
-        assert!(recognises(&file));
+        assert_eq!(format(&file), Some(kind));
         let arrays = read(&file).unwrap();
         assert_eq!(floats(&arrays["plain"].data), SIX);
         assert_eq!(arrays["plain"].dtype, Dtype::F32);
@@ -207,6 +208,26 @@ fn many_tensors_on_one_storage_do_not_outgrow_the_file() {
         .unwrap_err()
         .to_string();
     assert!(error.contains("larger than the file"), "{error}");
+}
+
+#[test]
+fn a_pickle_that_unfolds_far_beyond_its_size_is_refused() {
+    // A byte a value, and four bytes for each copy of a long key.
+    let many = Program::new().op(&vec![b')'; 4 << 20]).op(b".").0;
+    let key = "k".repeat(500);
+    let storage = Program::new()
+        .op(b"(")
+        .text("storage")
+        .name("torch", "FloatStorage")
+        .text(&key)
+        .text("cpu")
+        .int(1)
+        .op(b"tq\x01Q");
+    let copies = storage.op(&b"h\x01Q".repeat(1 << 19)).op(b".").0;
+    for program in [many, copies] {
+        let error = read(&legacy(&program, &[])).unwrap_err().to_string();
+        assert!(error.contains("unfolds"), "{error}");
+    }
 }
 
 #[test]

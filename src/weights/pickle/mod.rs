@@ -9,7 +9,7 @@ mod legacy;
 mod machine;
 mod strided;
 
-use super::Arrays;
+use super::{Arrays, Format};
 use machine::Value;
 
 /// Why bytes are not a state dict.
@@ -35,10 +35,14 @@ impl PickleError {
     }
 }
 
-/// Whether these bytes begin like a file of `torch.save`.
+/// Which kind of `torch.save`'s files these bytes begin like.
 #[must_use]
-pub fn recognises(bytes: &[u8]) -> bool {
-    archive::recognises(bytes) || legacy::recognises(bytes)
+pub fn format(bytes: &[u8]) -> Option<Format> {
+    if archive::recognises(bytes) {
+        Some(Format::Archive)
+    } else {
+        legacy::recognises(bytes).then_some(Format::Legacy)
+    }
 }
 
 /// Reads the arrays of a state dict, or of the one under `state_dict` or `model` in a checkpoint.
