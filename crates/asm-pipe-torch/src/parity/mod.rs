@@ -138,12 +138,8 @@ impl Case {
         fill(&store);
         let target = |image: usize| Target {
             boxes: first[&format!("target.{image}.boxes")].shallow_clone(),
-            labels: first[&format!(
-                "target.{image
+            labels: first[&format!("target.{image}.labels")].shallow_clone(),
             weights: Vec::new(),
-        }.labels"
-            )]
-                .shallow_clone(),
         };
         Self {
             golden: golden(name),
