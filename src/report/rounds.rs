@@ -173,8 +173,10 @@ impl RoundRow {
 
 type Get<T> = fn(&RoundRow) -> T;
 type Set<T> = fn(&mut RoundRow, T);
+/// A column: its name, how it is read from a row, how it is set.
+type Column<T> = (&'static str, Get<T>, Set<T>);
 
-const MEASURES: [(&str, Get<Option<f64>>, Set<Option<f64>>); 15] = [
+const MEASURES: [Column<Option<f64>>; 15] = [
     ("ap", |row| row.ap, |row, value| row.ap = value),
     ("ap50", |row| row.ap50, |row, value| row.ap50 = value),
     ("ap75", |row| row.ap75, |row, value| row.ap75 = value),
@@ -224,7 +226,7 @@ const MEASURES: [(&str, Get<Option<f64>>, Set<Option<f64>>); 15] = [
     ("forgetting", |row| row.forgetting, |row, value| row.forgetting = value),
 ];
 
-const COUNTS: [(&str, Get<u32>, Set<u32>); 19] = [
+const COUNTS: [Column<u32>; 19] = [
     (
         "images_opened",
         |row| row.images_opened,

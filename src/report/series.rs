@@ -67,8 +67,17 @@ pub struct Point {
     pub y: BTreeMap<String, Vec<f64>>,
 }
 
+/// Name, title, caption, label of the axis, and columns with what they are called.
+type Group = (
+    &'static str,
+    &'static str,
+    &'static str,
+    &'static str,
+    &'static [(&'static str, &'static str)],
+);
+
 /// Charts with the columns that they show, in this order; a column that no table has is left out.
-const GROUPS: [(&str, &str, &str, &str, &[(&str, &str)]); 6] = [
+const GROUPS: [Group; 6] = [
     (
         "ap",
         "Average precision over annotation",

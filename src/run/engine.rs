@@ -299,7 +299,7 @@ impl<'a> Engine<'a, '_> {
                 (executor, shared.spares),
                 log,
                 (&sender, &interrupt),
-            )
+            );
         };
         match thread::Builder::new()
             .name(planned.name.clone())

@@ -89,7 +89,7 @@ impl Stage for SplitPools {
         write_dataset(job.output("labelled")?, &parts.labelled)?;
         write_dataset(job.output("validation")?, &parts.validation)?;
         let nothing = Dataset {
-            classes: dataset.classes.clone(),
+            classes: dataset.classes,
             images: Vec::new(),
         };
         write_dataset(job.output("evaluation")?, &nothing)?;

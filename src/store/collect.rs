@@ -195,10 +195,10 @@ impl Store {
     /// Removes the files of locks that nobody holds.
     fn trim_locks(&self) -> Result<(), StoreError> {
         for name in self.names("locks")? {
-            if let Ok(key) = name.parse() {
-                if let Some(lock) = self.try_lock(&key)? {
-                    lock.discard();
-                }
+            if let Ok(key) = name.parse()
+                && let Some(lock) = self.try_lock(&key)?
+            {
+                lock.discard();
             }
         }
         Ok(())

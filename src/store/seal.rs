@@ -152,14 +152,14 @@ impl Store {
     /// The answer to a question, if there is one and all that it rests on is unchanged.
     #[must_use]
     pub fn sealed<T: DeserializeOwned>(&self, question: &Digest) -> Option<T> {
-        let text = std::fs::read(self.seal_path(question)).ok()?;
+        let text = fs_err::read(self.seal_path(question)).ok()?;
         let seal: Seal<T> = serde_json::from_slice(&text).ok()?;
         seal.grounds.hold(self).then_some(seal.answer)
     }
 
     /// Forgets all answers.
     pub(super) fn break_seals(&self) {
-        let _ = std::fs::remove_dir_all(self.root().join("index/seals"));
+        let _ = fs_err::remove_dir_all(self.root().join("index/seals"));
     }
 
     fn seal_path(&self, question: &Digest) -> PathBuf {

@@ -157,7 +157,9 @@ pub(crate) fn start_saving(folder: &Path) -> Child {
 
 fn command(folder: &Path) -> Command {
     let mut command = Command::new(PROGRAM);
+    // As the runner starts it: without a bound to the spinning of its threads, one that finds the cores busy takes minutes.
     command
+        .envs(asm_pipe_torch::provider::description().environment)
         .arg("exec-job")
         .arg(folder)
         .stdout(Stdio::piped())

@@ -171,7 +171,7 @@ fn a_training_cut_in_the_midst_of_epochs_ends_with_the_same_bytes() {
             "adamw",
             json!({
                 "optimizer": "adamw", "learning_rate": 0.001, "schedule": "one-cycle", "average": {"decay": 0.9}, "accumulate": 2,
-                "balance": "inverse-frequency", "crop": {}, "scale_jitter": {}, "epochs": 4
+                "balance": "inverse-frequency", "crop": {}, "scale_jitter": {}, "epochs": 6, "keep": "last"
             }),
         ),
     ];
