@@ -68,7 +68,7 @@ pub struct Point {
 }
 
 /// Name, title, caption, label of the axis, and columns with what they are called.
-type Group = (
+type Shown = (
     &'static str,
     &'static str,
     &'static str,
@@ -77,7 +77,7 @@ type Group = (
 );
 
 /// Charts with the columns that they show, in this order; a column that no table has is left out.
-const GROUPS: [Group; 6] = [
+const GROUPS: [Shown; 6] = [
     (
         "ap",
         "Average precision over annotation",

@@ -49,6 +49,9 @@ pub fn detect(
     Ok(named.collect())
 }
 
+/// What is done with a batch, given by its places in the list: an answer for each image.
+type Look<'a, T> = dyn Fn(&Network, std::ops::Range<usize>) -> Result<Vec<T>, StageError> + Sync + 'a;
+
 /// Looks at every image, in batches; the answers in the order of the list.
 ///
 /// # Errors
@@ -58,7 +61,7 @@ pub fn each<T: Clone + Send>(
     list: &[detection::Image],
     settings: Settings,
     done: &(dyn Fn(usize) -> Result<(), StageError> + Sync),
-    look: &(dyn Fn(&Network, std::ops::Range<usize>) -> Result<Vec<T>, StageError> + Sync),
+    look: &Look<'_, T>,
 ) -> Result<Vec<T>, StageError> {
     let batches = batches(list, settings.batch_size);
     let next = AtomicUsize::new(0);
