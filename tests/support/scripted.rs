@@ -127,7 +127,7 @@ fn look(job: &Job, with_evidence: bool) -> Result<(), StageError> {
     };
     write_detections(job.output("detections")?, &detections)?;
     if with_evidence {
-        let classes = model.classes.clone();
+        let classes = model.classes;
         write_evidence(job.output("evidence")?, &Evidence { classes, images })?;
     }
     Ok(())
