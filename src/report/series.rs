@@ -67,8 +67,17 @@ pub struct Point {
     pub y: BTreeMap<String, Vec<f64>>,
 }
 
+/// Id, title, how to read it, what is across at first, and columns with their labels.
+type Listed = (
+    &'static str,
+    &'static str,
+    &'static str,
+    &'static str,
+    &'static [(&'static str, &'static str)],
+);
+
 /// Charts with the columns that they show, in this order; a column that no table has is left out.
-const GROUPS: [(&str, &str, &str, &str, &[(&str, &str)]); 6] = [
+const GROUPS: [Listed; 6] = [
     (
         "ap",
         "Average precision over annotation",
