@@ -43,7 +43,9 @@ function timeline(spans, host) {
   if (!host) return;
   const runs = [...new Set(spans.map((span) => span.run))].sort().reverse();
   if (!runs.length) { host.append(element("p", {className: "about"}, "Nothing is known of it.")); return; }
-  const state = {run: runs[0]}, tools = element("div", {className: "choice"}), chart = element("div", {className: "chart scroll"});
+  // The run that made the most tells the most.
+  const count = (run) => spans.filter((span) => span.run === run).length;
+  const state = {run: runs.toSorted((a, b) => count(b) - count(a))[0]}, tools = element("div", {className: "choice"}), chart = element("div", {className: "chart scroll"});
   host.append(tools, chart);
   if (runs.length > 1) tools.append(choice("Run", runs.map((run) => ({key: run, label: run})), state.run, (run) => { state.run = run; draw(); }));
   function draw() {

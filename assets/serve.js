@@ -7,10 +7,12 @@
   const time = (seconds) => seconds < 60 ? `${seconds.toFixed(1)} s` : seconds < 3600 ? `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s` : `${(seconds / 3600).toFixed(1)} h`;
   const path = (rest) => `/api/runs/${encodeURIComponent(state.run)}${rest || ""}`;
 
+  const names = (pipelines) => pipelines.length > 3 ? `${pipelines.slice(0, 3).join(" ")} and ${pipelines.length - 3} more` : pipelines.join(" ");
+
   async function list() {
     const runs = await (await get("/api/runs")).json();
     at("runs").replaceChildren(...runs.map((run) => {
-      const link = element("a", {className: "run", href: "#" + encodeURIComponent(run.id)}, element("b", {}, run.id), element("span", {className: "state " + run.state}, run.state), element("span", {}, time(run.seconds)), element("span", {className: "names"}, run.pipelines.join(" ")));
+      const link = element("a", {className: "run", href: "#" + encodeURIComponent(run.id)}, element("b", {}, run.id), element("span", {className: "state " + run.state}, run.state), element("span", {}, time(run.seconds)), element("span", {className: "names"}, names(run.pipelines)));
       link.setAttribute("aria-current", String(run.id === state.run));
       return link;
     }));
@@ -19,7 +21,7 @@
   }
 
   async function open(run) {
-    Object.assign(state, {run, view: null, graphs: [], family: null, stage: null, log: null});
+    Object.assign(state, {run, pictures: null, logs: null, view: null, graphs: [], family: null, stage: null, log: null});
     state.figures.clear();
     for (const id of ["chart-list", "graph", "families", "stage-choice", "gallery-choice", "shots", "log-choice", "log"]) at(id).replaceChildren();
     state.graphs = await (await get(path("/graphs"))).json();
@@ -53,7 +55,7 @@
     for (const [, stage] of stages) count[stage.state] = (count[stage.state] || 0) + 1;
     const word = status.state.state === "running" ? "running" : (status.state.counts && status.state.counts.failed ? "failed" : status.state.state);
     at("word").textContent = word; at("word").className = "state " + word;
-    at("title").textContent = status.head.pipelines.length > 3 ? `${status.head.pipelines.slice(0, 3).join(" ")} and ${status.head.pipelines.length - 3} more` : status.head.pipelines.join(" ");
+    at("title").textContent = names(status.head.pipelines);
     at("about").textContent = `Run ${status.head.id}, ${time(view.seconds)}: ` + Object.entries(count).map(([name, number]) => `${number} ${name}`).join(", ");
     const part = (className, number) => { const made = element("i", {className}); made.style.width = 100 * number / Math.max(1, stages.length) + "%"; return made; };
     at("fill").replaceChildren(part("ran", count.ran || 0), part("cached", count.cached || 0), part("failed", count.failed || 0), part("running", (count.running || 0) + (count.waiting || 0)), part("left", (count.pruned || 0) + (count.skipped || 0)));
@@ -71,6 +73,7 @@
 
   function curves(charts) {
     // Figures are kept, with what is chosen in them; only their data is new.
+    at("chart-list").querySelector("p")?.remove();
     for (const group of charts.groups) {
       const kept = state.figures.get(group.id);
       if (kept && kept.measures === group.measures.map((measure) => measure.key).join()) { Object.assign(kept.data, charts); continue; }
@@ -79,7 +82,7 @@
       state.figures.set(group.id, {made, data, measures: group.measures.map((measure) => measure.key).join()});
     }
     for (const kept of state.figures.values()) kept.made.draw();
-    if (!charts.groups.some((group) => group.id === "ap")) at("chart-list").replaceChildren(element("p", {className: "about"}, "No evaluation is made yet."));
+    if (!state.figures.size) at("chart-list").replaceChildren(element("p", {className: "about"}, "No evaluation is made yet."));
   }
 
   async function pictures(stage) {

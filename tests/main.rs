@@ -4,6 +4,7 @@
 
 mod architecture;
 mod awkward_cases;
+mod browser;
 mod cache;
 mod commands;
 mod commands_as_stages;
@@ -13,6 +14,8 @@ mod faults;
 mod faulty_data;
 mod inspect;
 mod main_job;
+mod results;
+mod serve;
 mod shell;
 mod spec;
 mod strategies;

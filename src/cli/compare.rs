@@ -143,18 +143,20 @@ fn write(
 
 /// Folders of one name are told apart by the folder above, then by their place.
 fn name_apart(parts: &mut [Results], folders: &[PathBuf]) {
-    let count = |parts: &[Results], label: &str| parts.iter().filter(|part| part.label == label).count();
+    let labels = |parts: &[Results]| parts.iter().map(|part| part.label.clone()).collect::<Vec<_>>();
+    let is_shared = |labels: &[String], at: usize| labels.iter().filter(|label| **label == labels[at]).count() > 1;
+    let before = labels(parts);
     for at in 0..parts.len() {
-        if count(parts, &parts[at].label) > 1 {
-            let above = folders[at].canonicalize().ok();
-            let above = above.as_deref().and_then(Path::parent).and_then(Path::file_name);
-            let above = above.map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-            let label = format!("{above}/{}", parts[at].label);
-            parts[at].label = if count(parts, &label) > 0 {
-                format!("{label} {}", at + 1)
-            } else {
-                label
-            };
+        let above = folders[at].canonicalize().ok();
+        let above = above.as_deref().and_then(Path::parent).and_then(Path::file_name);
+        if let Some(above) = above.filter(|_| is_shared(&before, at)) {
+            parts[at].label = format!("{}/{}", above.to_string_lossy(), before[at]);
+        }
+    }
+    let before = labels(parts);
+    for at in 0..parts.len() {
+        if is_shared(&before, at) {
+            parts[at].label = format!("{} {}", before[at], at + 1);
         }
     }
 }

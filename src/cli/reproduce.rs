@@ -118,6 +118,8 @@ struct Agreement {
     agrees: bool,
     outputs: Compared<Digest>,
     metrics: Compared<Option<f64>>,
+    /// Metrics that say how fast a machine was, which are not compared.
+    speeds: usize,
     /// Stages that were published and are not made here.
     missing: Vec<String>,
 }
@@ -136,6 +138,11 @@ struct Different<T> {
     published: T,
     /// None if the stage has no such thing here.
     here: Option<T>,
+}
+
+/// Whether a metric says how fast a machine was: no two runs agree in it.
+fn is_speed(name: &str) -> bool {
+    name == "seconds" || name.ends_with("_per_second")
 }
 
 impl<T: Clone + PartialEq> Compared<T> {
@@ -164,11 +171,15 @@ impl<T: Clone + PartialEq> Compared<T> {
 impl Agreement {
     fn of(manifest: &Manifest, here: &BTreeMap<String, Made>) -> Self {
         let (mut outputs, mut metrics, mut missing) = (Compared::new(), Compared::new(), Vec::new());
+        let mut speeds = 0;
         for (stage, published) in &manifest.stages {
             match here.get(stage) {
                 Some(made) => {
+                    let mut figures = published.metrics.clone();
+                    figures.retain(|name, _| !is_speed(name));
+                    speeds += published.metrics.len() - figures.len();
                     outputs.add(stage, &published.outputs, &made.outputs);
-                    metrics.add(stage, &published.metrics, &made.metrics);
+                    metrics.add(stage, &figures, &made.metrics);
                 }
                 None => missing.push(stage.clone()),
             }
@@ -178,6 +189,7 @@ impl Agreement {
             agrees,
             outputs,
             metrics,
+            speeds,
             missing,
         }
     }
@@ -192,6 +204,9 @@ impl Agreement {
             self.metrics.agree,
             self.metrics.of
         );
+        if self.speeds > 0 {
+            text += &format!("{} speeds are not compared: they are the machine's\n", self.speeds);
+        }
         let figure = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), |value| value.to_string());
         let outputs = self.outputs.different.iter().map(|different| {
             let here = different.here.map_or_else(|| "–".to_owned(), |digest| digest.short());

@@ -67,8 +67,8 @@ pub struct Point {
     pub y: BTreeMap<String, Vec<f64>>,
 }
 
-/// Name, title, caption, label of the axis, and columns with what they are called.
-type Shown = (
+/// Id, title, how to read it, what is across at first, and columns with their labels.
+type Listed = (
     &'static str,
     &'static str,
     &'static str,
@@ -77,7 +77,7 @@ type Shown = (
 );
 
 /// Charts with the columns that they show, in this order; a column that no table has is left out.
-const GROUPS: [Shown; 6] = [
+const GROUPS: [Listed; 6] = [
     (
         "ap",
         "Average precision over annotation",

@@ -211,7 +211,10 @@ fn name_settings(trials: &mut [Trial]) {
                 .collect();
             pairs.join(",")
         };
-        trial.setting = listed(of_dataset);
+        trial.setting = match of_dataset[..] {
+            [(path, value)] if path == "dataset" => value.clone(),
+            _ => listed(of_dataset),
+        };
         trial.strategy = match others.is_empty() {
             true => trial.family.clone(),
             false => format!("{}-{}", trial.family, listed(others)),

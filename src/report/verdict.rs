@@ -331,6 +331,26 @@ mod tests {
     }
 
     #[test]
+    fn what_a_test_alone_would_claim_is_not_claimed_among_several() {
+        let a = [0.512, 0.547, 0.498, 0.561, 0.533, 0.520, 0.541];
+        let b = [0.500, 0.520, 0.503, 0.530, 0.529, 0.490, 0.538];
+        let mut trials = Vec::new();
+        for (seed, (a, b)) in a.into_iter().zip(b).enumerate() {
+            let seed = seed as i64;
+            trials.push(trial("a", seed, 1.0, &[a, a]));
+            trials.push(trial("b", seed, 1.0, &[b, b]));
+        }
+        // p = 0.0395, as scipy has it.
+        assert!(verdict(&trials).findings[1].starts_with("It is ahead of `b`"));
+        for (seed, (a, b)) in a.into_iter().zip(b).enumerate() {
+            let middle = f64::midpoint(a, b);
+            trials.push(trial("c", seed as i64, 1.0, &[middle, middle]));
+        }
+        // The same p for each of three pairs.
+        assert!(verdict(&trials).findings[0].starts_with("No two strategies differ"));
+    }
+
+    #[test]
     fn a_lead_beyond_the_noise_is_claimed_over_those_only_that_it_holds_for() {
         let mut trials = Vec::new();
         for (seed, noise) in [0.0, 0.004, -0.003, 0.002, 0.001, -0.002].into_iter().enumerate() {

@@ -150,12 +150,16 @@ impl Batch {
             counts.into_iter().map(share).collect()
         };
         let scores: Option<Scores> = trace.json(node, "scores");
-        let ratios: Option<Vec<f64>> = scores.map(|scores| scores.images.iter().map(|image| image.al_ratio).collect());
+        let ratio = |scores: Scores| {
+            let count = scores.images.len() as f64;
+            let sum: f64 = scores.images.iter().map(|image| image.al_ratio).sum();
+            (count > 0.0).then_some(sum / count)
+        };
         Some(Self {
             images: annotations.images.iter().map(|image| image.image.id.clone()).collect(),
             objects,
             shares,
-            al_ratio: ratios.and_then(|ratios| crate::statistics::mean(&ratios)),
+            al_ratio: scores.and_then(ratio),
         })
     }
 }

@@ -91,9 +91,10 @@ impl Watched {
         }
     }
 
-    /// The pictures of a stage; none if there is no such stage or it is not made.
+    /// The pictures of a stage; none of a stage that has none or is not made.
     pub(super) fn pictures(&self, stage: &str, store: &Store) -> Option<Gallery> {
-        let place = self.plan.nodes.iter().position(|node| node.name == stage)?;
+        let mut shown = with_pictures(&self.plan.nodes).into_iter();
+        let place = shown.find(|place| self.plan.nodes[*place].name == stage)?;
         self.records[place].as_ref()?;
         let records: Vec<Option<&Record>> = self.records.iter().map(Option::as_ref).collect();
         let trace = Trace {
