@@ -115,7 +115,8 @@ fn a_page_has_the_verdict_and_what_lies_behind_and_a_manifest_makes_it_again() {
             "pools",
             "time",
             "class_ap",
-            "class_share"
+            "class_share",
+            "other"
         ]
     );
     let shots = data["gallery"]["shots"].as_array().unwrap();
