@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use safetensors::tensor::TensorView;
@@ -57,7 +58,10 @@ pub fn write(path: &Path, arrays: &Arrays, note: Option<&str>) -> Result<(), Fil
         reason: e.to_string(),
     })?;
     let folder = path.parent().unwrap_or_else(|| Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    let mut builder = tempfile::Builder::new();
+    // As any file that a program writes; the user's mask applies.
+    builder.permissions(std::fs::Permissions::from_mode(0o666));
+    let mut file = builder.tempfile_in(folder)?;
     file.write_all(&bytes)?;
     file.as_file().sync_all()?;
     file.persist(path).map_err(|e| e.error)?;
