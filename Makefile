@@ -16,7 +16,7 @@ test: check ## every check and test; the page in a browser where there is one
 	$(CARGO) test --workspace
 	$(PYTHON) tests/tensorboard/read_back.py .tensorboard
 	@if command -v chromium chromium-browser google-chrome google-chrome-stable >/dev/null; then \
-	  $(CARGO) test -p asm-pipe --test main -- --ignored browser; \
+	  $(CARGO) test --workspace --test main -- --ignored browser; \
 	else \
 	  echo "IGNORED: the page was not opened in a browser, for there is no Chromium on PATH (Debian: apt-get install chromium)" >&2; \
 	fi
