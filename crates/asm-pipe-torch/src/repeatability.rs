@@ -69,6 +69,7 @@ fn repeats_to_the_bit(architecture: Architecture, size: (i64, i64)) {
     let config = DetectorConfig {
         min_size: size.0,
         max_size: size.1,
+        box_batch_size_per_image: 64,
         ..DetectorConfig::new(architecture, 4)
     };
     let store = nn::VarStore::new(Device::Cpu);

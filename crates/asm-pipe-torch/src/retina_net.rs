@@ -280,7 +280,7 @@ impl RetinaNet {
 
 /// `Σ weight · α_t · (1 − p_t)² · cross entropy` over logits `[N, classes]` whose targets are 1 at the flat places `ones`, 0 elsewhere;
 /// `weights` is `[N, 1]`. With targets of 0 and 1, `1 − p_t` is `|p − t|`.
-fn focal_loss(logits: &Tensor, ones: &[i64], weights: &Tensor) -> Result<Tensor, TchError> {
+pub(crate) fn focal_loss(logits: &Tensor, ones: &[i64], weights: &Tensor) -> Result<Tensor, TchError> {
     let targets = Tensor::f_zeros_like(logits)?;
     let places = Tensor::f_from_slice(ones)?.f_to_device(logits.device())?;
     let _ = targets.f_view([-1])?.f_index_fill_(0, &places, 1.0)?;

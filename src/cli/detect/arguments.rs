@@ -7,10 +7,9 @@ use clap::Args;
 use crate::cli::arguments::{OutputArguments, StoreArguments};
 
 const EXAMPLES: &str = "\
-A model is a folder with `model.json` and `model.safetensors`: what a stage `train` makes.
+A model is a folder with `model.json` and `model.safetensors`: what a stage `train` makes, and `asm-pipe get` copies out of the store.
 
 Examples:
-  asm-pipe get pipelines/topk_v3.yaml initial.model model
   asm-pipe detect photo.jpg --model model                     lists the boxes
   asm-pipe detect photos/ more.png --model model --out drawn  draws them, too
   asm-pipe detect photos/ --pipeline pipelines/topk_v3.yaml --stage initial --score 0.3";

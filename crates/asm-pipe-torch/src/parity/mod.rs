@@ -1,12 +1,13 @@
 //! The networks against torchvision's answers, under weights that follow from the parameters' names.
 //!
-//! `tests/golden/*.safetensors` hold what torchvision 0.28 computed; `tests/golden/torchvision_detectors.py` made those of the newer
-//! models. Frozen parts, sizes and thresholds are theirs.
+//! `tests/golden/*.safetensors` hold what torchvision 0.28 computed; `torchvision_detectors.py` and `torchvision_units.py` there made
+//! those of the newer models and of the small parts. Frozen parts, sizes and thresholds are theirs.
 
 mod faster_rcnn;
 mod named_weights;
 mod names;
 mod retina_net;
+mod units;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

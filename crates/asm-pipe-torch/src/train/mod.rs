@@ -40,7 +40,7 @@ pub fn kind() -> KindInfo {
     KindInfo {
         name: "train".into(),
         version: 3,
-        summary: "Trains a Faster R-CNN on a dataset".into(),
+        summary: "Trains a detector on a dataset".into(),
         params: params_schema::<TrainParams>(),
         inputs: vec![
             port(

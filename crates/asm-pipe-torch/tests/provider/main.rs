@@ -93,6 +93,62 @@ fn a_model_is_trained_goes_on_from_another_and_detects() {
 }
 
 #[test]
+fn each_family_trains_with_values_of_its_own_and_detects() {
+    let bench = Bench::new();
+    bench.dataset("train", 4);
+    let families = [
+        (
+            "retinanet_resnet50_fpn",
+            json!({"topk_candidates": 50, "box_bg_iou_thresh": 0.3, "fpn_channels": 32}),
+        ),
+        (
+            "mobile",
+            json!({"rpn_post_nms_top_n_train": 20, "rpn_pre_nms_top_n_test": 30, "head_width": 32}),
+        ),
+    ];
+    for (architecture, network) in families {
+        let params = json!({
+            "architecture": architecture, "network": network, "iterations": 1, "batch_size": 4, "learning_rate": 1e-4,
+        });
+        exec(&bench.train(architecture, &[("dataset", "train")], &params))
+            .1
+            .unwrap();
+        let text = String::from_utf8(bench.bytes(architecture)["model.json"].clone()).unwrap();
+        let model: serde_json::Value = serde_json::from_str(&text).unwrap();
+        for (name, value) in network.as_object().unwrap() {
+            assert_eq!(&model["detector"][name], value, "{name}");
+        }
+        let found = format!("found-{architecture}");
+        let inputs = [("model", architecture), ("dataset", "train")];
+        exec(&bench.detect(&found, &inputs)).1.unwrap();
+        assert_eq!(read_detections(&bench.path(&found)).unwrap().images.len(), 4);
+    }
+}
+
+#[test]
+fn another_detectors_weights_replace_all_but_the_predictor_and_the_log_says_so() {
+    let bench = Bench::new();
+    let list = bench.dataset("train", 4);
+    exec(&bench.train("first", &[("dataset", "train")], &json!({"epochs": 1})))
+        .1
+        .unwrap();
+    let mut more = list;
+    more.classes.push("grey".into());
+    bench.write("more", more);
+    let weights = bench.path("first").join("model.safetensors");
+    let params = json!({"weights": weights, "iterations": 1, "learning_rate": 0.0});
+    let (log, outcome) = exec(&bench.train("second", &[("dataset", "more")], &params));
+    outcome.unwrap();
+    assert!(
+        log.iter().any(|message| is_log(
+            message,
+            "the predictor begins anew, the file's is for other classes: roi_heads.box_predictor"
+        )),
+        "{log:?}"
+    );
+}
+
+#[test]
 fn what_is_found_in_an_image_does_not_depend_on_the_others() {
     let bench = Bench::new();
     let list = bench.dataset("list", 4);
