@@ -5,7 +5,7 @@ use super::data::VocData;
 /// The base of the shipped strategies; in a project it is called `loop.yaml`, and the project's own base stands between.
 const LOOP: &str = include_str!("../../../pipelines/base.yaml");
 
-const SHIPPED: [(&str, &str); 31] = [
+const SHIPPED: [(&str, &str); 32] = [
     ("pipelines/v1.yaml", include_str!("../../../pipelines/v1.yaml")),
     (
         "pipelines/v1_plus.yaml",
@@ -94,6 +94,10 @@ const SHIPPED: [(&str, &str); 31] = [
     (
         "experiments/strategies.yaml",
         include_str!("../../../experiments/strategies.yaml"),
+    ),
+    (
+        "experiments/references.yaml",
+        include_str!("../../../experiments/references.yaml"),
     ),
     (
         "experiments/presets.yaml",
@@ -191,7 +195,9 @@ pub(super) fn files(base: String) -> Vec<(&'static str, String)> {
             LOOP.replacen("\nname: base\n", "\nname: loop\n", 1),
         ),
     ];
-    files.extend(SHIPPED.map(|(name, text)| (name, text.to_owned())));
+    // In a project the numbers of its own base count, not those of a profile of the embedded dataset.
+    let own = |text: &str| text.replace("\nprofile: small", "\n# profile: quick");
+    files.extend(SHIPPED.map(|(name, text)| (name, own(text))));
     files
 }
 
@@ -307,5 +313,7 @@ mod tests {
         }
         let renamed = &files.iter().find(|(file, _)| *file == "pipelines/loop.yaml").unwrap().1;
         assert!(renamed.contains("\nname: loop\n"));
+        let sized = files.iter().filter(|(_, text)| text.contains("\nprofile:"));
+        assert_eq!(sized.count(), 0, "experiments of a project use its own numbers");
     }
 }
