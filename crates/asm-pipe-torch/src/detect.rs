@@ -9,7 +9,7 @@ use asm_pipe::stage::{InputPort, Job, KindInfo, Outcome, OutputPort, Progress, R
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::config::DetectorConfig;
+use crate::config::{DetectorConfig, Precision};
 use crate::device;
 use crate::inference::{self, Settings};
 use crate::loader::Images;
@@ -47,6 +47,8 @@ pub struct DetectParams {
     pub rpn_score_thresh: Option<f64>,
     /// RetinaNet: candidates kept a level before suppression; null: the model's.
     pub topk_candidates: Option<usize>,
+    /// In which numbers layers compute; null: as the model was trained.
+    pub precision: Option<Precision>,
     /// Most images at once. Only neighbours of equal size share a batch.
     #[schemars(range(min = 1))]
     pub batch_size: usize,
@@ -67,6 +69,7 @@ impl Default for DetectParams {
             rpn_nms_thresh: None,
             rpn_score_thresh: None,
             topk_candidates: None,
+            precision: None,
             batch_size: 1,
             device: "auto".into(),
         }
@@ -88,6 +91,7 @@ impl DetectParams {
             rpn_nms_thresh: self.rpn_nms_thresh.unwrap_or(base.rpn_nms_thresh),
             rpn_score_thresh: self.rpn_score_thresh.unwrap_or(base.rpn_score_thresh),
             topk_candidates: self.topk_candidates.unwrap_or(base.topk_candidates),
+            precision: self.precision.unwrap_or(base.precision),
             ..base.clone()
         }
     }

@@ -2,6 +2,9 @@
 //!
 //! Batch norm with fixed statistics is folded into the convolution before it (`w·x·s + t = (s·w)·x + t`): one pass over the
 //! activations instead of three, the same gradients.
+//!
+//! A layer computes in the kind of its input, into which it turns its weights: so the kind of the images is that of the whole network
+//! until somebody turns it back (what torch calls autocast). The weights themselves stay `Float`.
 
 use tch::nn::Path;
 use tch::nn::init::{FanInOut, Init, NonLinearity, NormalOrUniform, f_init};
@@ -85,8 +88,10 @@ impl Shape {
     }
 
     fn apply(&self, input: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tensor, TchError> {
+        let kind = input.f_kind()?;
+        let (weight, bias) = (weight.f_to_kind(kind)?, bias.map(|bias| bias.f_to_kind(kind)).transpose()?);
         let conv = |input: &Tensor, padding: [i64; 2]| {
-            input.f_conv2d(weight, bias, [self.stride; 2], padding, [1, 1], self.groups)
+            input.f_conv2d(&weight, bias.as_ref(), [self.stride; 2], padding, [1, 1], self.groups)
         };
         match self.padding {
             Padding::Half => conv(input, [self.kernel / 2; 2]),
@@ -326,7 +331,8 @@ impl Linear {
 
     /// `[N, inputs]` to `[N, outputs]`.
     pub(crate) fn forward(&self, input: &Tensor) -> Result<Tensor, TchError> {
-        input.f_linear(&self.weight, Some(&self.bias))
+        let kind = input.f_kind()?;
+        input.f_linear(&self.weight.f_to_kind(kind)?, Some(self.bias.f_to_kind(kind)?))
     }
 }
 

@@ -48,7 +48,7 @@ impl Tower {
         })
     }
 
-    /// `[B, anchors, width]` over all levels.
+    /// `[B, anchors, width]` over all levels, as `Float`.
     fn forward(&self, levels: &[Tensor]) -> Result<Tensor, TchError> {
         let mut all = Vec::with_capacity(levels.len());
         for level in levels {
@@ -60,7 +60,7 @@ impl Tower {
             let output = self.output.forward(&features)?.f_permute([0, 2, 3, 1])?;
             all.push(output.f_reshape([images, -1, self.width])?);
         }
-        Tensor::f_cat(&all, 1)
+        Tensor::f_cat(&all, 1)?.f_to_kind(Kind::Float)
     }
 }
 

@@ -4,7 +4,7 @@
 //! sum of a few cells, so the whole batch is one `embedding_bag` over the cells of all levels and images. Its backward adds
 //! up each cell's parts in a fixed order, so training is repeatable.
 
-use tch::{TchError, Tensor};
+use tch::{Kind, TchError, Tensor};
 
 use crate::boxes::{Row, area};
 use crate::transform::Size;
@@ -44,7 +44,7 @@ struct Bags {
 }
 
 impl RoiAlign {
-    /// `[R, C, output, output]` for the boxes of all images in order. `levels` are `[B, C, H, W]`, the finest first; `sizes` the images'.
+    /// `[R, C, output, output]` for the boxes of all images in order, in the kind of the levels. `levels` are `[B, C, H, W]`, the finest first; `sizes` the images'.
     pub(crate) fn forward(&self, levels: &[Tensor], boxes: &[Vec<Row>], sizes: &[Size]) -> Result<Tensor, TchError> {
         let (_, channels, _, _) = levels[0].size4()?;
         let device = levels[0].device();
@@ -65,7 +65,7 @@ impl RoiAlign {
             .collect::<Result<Vec<_>, _>>()?;
         let weights = Tensor::f_from_slice(&bags.weights)?.f_to_device(device)?;
         let (pooled, _, _, _) = Tensor::f_embedding_bag(
-            &Tensor::f_cat(&cells, 0)?,
+            &Tensor::f_cat(&cells, 0)?.f_to_kind(Kind::Float)?,
             &Tensor::f_from_slice(&bags.cells)?.f_to_device(device)?,
             &Tensor::f_from_slice(&bags.starts)?.f_to_device(device)?,
             false,
@@ -76,7 +76,8 @@ impl RoiAlign {
         )?;
         pooled
             .f_view([-1, self.output, self.output, channels])?
-            .f_permute([0, 3, 1, 2])
+            .f_permute([0, 3, 1, 2])?
+            .f_to_kind(levels[0].f_kind()?)
     }
 
     /// The level of a box (equation 1 of Lin 2017, with torchvision's guard against rounding).

@@ -114,7 +114,7 @@ impl RoiHeads {
         })
     }
 
-    /// Class logits `[R, classes]` and offsets `[R, 4 * classes]`.
+    /// Class logits `[R, classes]` and offsets `[R, 4 * classes]`, as `Float`.
     fn predict(
         &self,
         levels: &[Tensor],
@@ -123,7 +123,8 @@ impl RoiHeads {
         mode: Mode,
     ) -> Result<(Tensor, Tensor), TchError> {
         let features = self.head.forward(self.align.forward(levels, boxes, sizes)?, mode)?;
-        Ok((self.classes.forward(&features)?, self.offsets.forward(&features)?))
+        let answer = |layer: &Linear| layer.forward(&features)?.f_to_kind(Kind::Float);
+        Ok((answer(&self.classes)?, answer(&self.offsets)?))
     }
 
     /// Boxes of one image looked at once more: the probabilities of the background and the classes `[R, classes]`, and what the last

@@ -3,7 +3,7 @@
 use asm_pipe::random::Stream;
 use tch::nn::Path;
 use tch::nn::init::Init;
-use tch::{TchError, Tensor};
+use tch::{Kind, TchError, Tensor};
 
 use crate::anchors::{cell_anchors, level_anchors};
 use crate::box_coder::BoxCoder;
@@ -103,7 +103,7 @@ impl RegionProposalNetwork {
         })
     }
 
-    /// Objectness `[B, A, H, W]` and offsets `[B, 4A, H, W]` of each level.
+    /// Objectness `[B, A, H, W]` and offsets `[B, 4A, H, W]` of each level, as `Float`.
     pub(crate) fn head(&self, levels: &[Tensor]) -> Result<Vec<(Tensor, Tensor)>, TchError> {
         levels
             .iter()
@@ -112,7 +112,8 @@ impl RegionProposalNetwork {
                 for layer in &self.hidden {
                     hidden = layer.forward(&hidden)?.f_relu_()?;
                 }
-                Ok((self.objectness.forward(&hidden)?, self.offsets.forward(&hidden)?))
+                let answer = |layer: &Convolution| layer.forward(&hidden)?.f_to_kind(Kind::Float);
+                Ok((answer(&self.objectness)?, answer(&self.offsets)?))
             })
             .collect()
     }

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{BatchNorm, DetectorConfig, TopLevels};
+use super::{BatchNorm, DetectorConfig, Precision, TopLevels};
 
 /// Values of the network under torchvision's names. What is null is the architecture's, or the given model's; its docs say torchvision's.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -15,6 +15,8 @@ pub struct NetworkParams {
     /// the ResNet-50.
     #[schemars(range(min = 0.0))]
     pub batch_norm_epsilon: Option<f64>,
+    /// In which numbers layers compute; `float32`. Kind `detect` has its own.
+    pub precision: Option<Precision>,
     /// Subtracted from each channel (RGB in 0 to 1). ImageNet's: [0.485, 0.456, 0.406].
     pub image_mean: Option<[f64; 3]>,
     /// Divides each channel afterwards. ImageNet's: [0.229, 0.224, 0.225].
@@ -93,6 +95,7 @@ impl NetworkParams {
         DetectorConfig {
             batch_norm: given.batch_norm.unwrap_or(base.batch_norm),
             batch_norm_epsilon: given.batch_norm_epsilon.unwrap_or(base.batch_norm_epsilon),
+            precision: given.precision.unwrap_or(base.precision),
             image_mean: given.image_mean.unwrap_or(base.image_mean),
             image_std: given.image_std.unwrap_or(base.image_std),
             fpn_channels: given.fpn_channels.unwrap_or(base.fpn_channels),
@@ -178,7 +181,7 @@ mod tests {
     #[test]
     fn a_model_from_before_a_value_was_there_has_its_default() {
         let mut text = serde_json::to_value(DetectorConfig::new(Architecture::Tiny, 3)).unwrap();
-        for name in ["batch_norm", "top_levels_on", "topk_candidates"] {
+        for name in ["batch_norm", "precision", "top_levels_on", "topk_candidates"] {
             text.as_object_mut().unwrap().remove(name);
         }
         let config: DetectorConfig = serde_json::from_value(text).unwrap();
