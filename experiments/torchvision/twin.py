@@ -162,8 +162,12 @@ class Images(torch.utils.data.Dataset):
         return image, {"boxes": boxes, "labels": labels}
 
 
+def together(pairs):
+    return tuple(zip(*pairs))
+
+
 def batches(dataset, size, shuffle, workers=0):
-    return torch.utils.data.DataLoader(dataset, size, shuffle=shuffle, num_workers=workers, collate_fn=lambda pairs: tuple(zip(*pairs)))
+    return torch.utils.data.DataLoader(dataset, size, shuffle=shuffle, num_workers=workers, collate_fn=together)
 
 
 def rate(iteration, total, top, warm_up):
@@ -172,10 +176,10 @@ def rate(iteration, total, top, warm_up):
     return top * min((iteration + 1) / warm_up if warm_up else 1.0, 1.0) * 0.5 * (1 + math.cos(math.pi * iteration / total))
 
 
-def train(model, data, *, epochs, batch_size, learning_rate, warm_up, clip_norm=5.0, momentum=0.9, weight_decay=5e-4, told=print):
+def train(model, data, *, epochs, batch_size, learning_rate, warm_up, clip_norm=5.0, momentum=0.9, weight_decay=5e-4, workers=0, told=print):
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
     optimizer = torch.optim.SGD(parameters, learning_rate, momentum=momentum, weight_decay=weight_decay)
-    loader = batches(data, batch_size, shuffle=True)
+    loader = batches(data, batch_size, shuffle=True, workers=workers)
     total, iteration = epochs * len(loader), 0
     model.train()
     for epoch in range(epochs):
