@@ -17,6 +17,9 @@ pub mod plan;
 /// Content-addressed objects, stage keys, records, locks. A key is named bytes.
 pub mod store;
 
+/// A store that a team shares, on an object store or in a folder. The only module that knows a vendor's protocol.
+pub mod remote;
+
 /// Events, the scheduler, executors, the journal.
 pub mod run;
 

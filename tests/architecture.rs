@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Modules with the modules that they may use. `random` may be used by all.
-const MAY_USE: [(&str, &[&str]); 16] = [
+const MAY_USE: [(&str, &[&str]); 17] = [
     ("random", &[]),
     ("spec", &[]),
     ("stage", &[]),
     ("plan", &["spec", "stage"]),
     ("store", &[]),
-    ("run", &["plan", "store", "stage"]),
+    ("remote", &["store"]),
+    ("run", &["plan", "store", "remote", "stage"]),
     ("table", &[]),
     ("weights", &[]),
     ("detection", &[]),
@@ -29,6 +30,7 @@ const MAY_USE: [(&str, &[&str]); 16] = [
             "stage",
             "plan",
             "store",
+            "remote",
             "run",
             "table",
             "weights",
@@ -44,7 +46,7 @@ const MAY_USE: [(&str, &[&str]); 16] = [
 ];
 
 /// Outside crates with the modules that may name them.
-const OWNERS: [(&str, &[&str]); 17] = [
+const OWNERS: [(&str, &[&str]); 19] = [
     ("clap", &["cli"]),
     ("clap_complete", &["cli"]),
     ("clap_mangen", &["cli"]),
@@ -62,6 +64,8 @@ const OWNERS: [(&str, &[&str]); 17] = [
     ("statrs", &["statistics"]),
     ("safetensors", &["weights"]),
     ("zip", &["weights"]),
+    ("object_store", &["remote"]),
+    ("tokio", &["remote"]),
 ];
 
 #[test]

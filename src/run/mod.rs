@@ -24,6 +24,7 @@ mod job_log;
 mod job_thread;
 mod journal;
 pub mod keys;
+mod maker;
 mod member;
 mod perform;
 mod pipes;

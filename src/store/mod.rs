@@ -55,6 +55,7 @@ mod provider;
 mod record;
 mod seal;
 mod stamp;
+mod transfer;
 mod tree;
 mod unlike;
 mod verify;
