@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Modules with the modules that they may use. `random` may be used by all.
-const MAY_USE: [(&str, &[&str]); 16] = [
+const MAY_USE: [(&str, &[&str]); 17] = [
     ("random", &[]),
     ("spec", &[]),
+    ("project", &["spec"]),
     ("stage", &[]),
     ("plan", &["spec", "stage"]),
     ("store", &[]),
-    ("run", &["plan", "store", "stage"]),
+    ("run", &["project", "plan", "store", "stage"]),
     ("table", &[]),
     ("weights", &[]),
     ("detection", &[]),
@@ -26,6 +27,7 @@ const MAY_USE: [(&str, &[&str]); 16] = [
         "cli",
         &[
             "spec",
+            "project",
             "stage",
             "plan",
             "store",
@@ -44,7 +46,7 @@ const MAY_USE: [(&str, &[&str]); 16] = [
 ];
 
 /// Outside crates with the modules that may name them.
-const OWNERS: [(&str, &[&str]); 17] = [
+const OWNERS: [(&str, &[&str]); 18] = [
     ("clap", &["cli"]),
     ("clap_complete", &["cli"]),
     ("clap_mangen", &["cli"]),
@@ -53,6 +55,7 @@ const OWNERS: [(&str, &[&str]); 17] = [
     ("serde_yaml", &["spec"]),
     ("annotate_snippets", &["spec"]),
     ("strsim", &["spec"]),
+    ("toml", &["project"]),
     ("petgraph", &["plan"]),
     ("blake3", &["store", "random", "detection"]),
     ("polars", &["table"]),
