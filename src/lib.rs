@@ -8,6 +8,9 @@ pub mod random;
 /// YAML text to a checked [`spec::Pipeline`]; every mistake with file, line, column and a suggestion.
 pub mod spec;
 
+/// `asm-pipe.toml`: what a team has fixed for all its runs.
+pub mod project;
+
 /// What a stage is: kinds, ports, parameter schemas, jobs, the registry, the provider protocol.
 pub mod stage;
 

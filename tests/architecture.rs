@@ -4,14 +4,15 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Modules with the modules that they may use. `random` may be used by all.
-const MAY_USE: [(&str, &[&str]); 17] = [
+const MAY_USE: [(&str, &[&str]); 18] = [
     ("random", &[]),
     ("spec", &[]),
+    ("project", &["spec"]),
     ("stage", &[]),
     ("plan", &["spec", "stage"]),
     ("store", &[]),
     ("remote", &["store"]),
-    ("run", &["plan", "store", "remote", "stage"]),
+    ("run", &["project", "plan", "store", "remote", "stage"]),
     ("table", &[]),
     ("weights", &[]),
     ("detection", &[]),
@@ -27,6 +28,7 @@ const MAY_USE: [(&str, &[&str]); 17] = [
         "cli",
         &[
             "spec",
+            "project",
             "stage",
             "plan",
             "store",
@@ -46,7 +48,7 @@ const MAY_USE: [(&str, &[&str]); 17] = [
 ];
 
 /// Outside crates with the modules that may name them.
-const OWNERS: [(&str, &[&str]); 19] = [
+const OWNERS: [(&str, &[&str]); 20] = [
     ("clap", &["cli"]),
     ("clap_complete", &["cli"]),
     ("clap_mangen", &["cli"]),
@@ -55,6 +57,7 @@ const OWNERS: [(&str, &[&str]); 19] = [
     ("serde_yaml", &["spec"]),
     ("annotate_snippets", &["spec"]),
     ("strsim", &["spec"]),
+    ("toml", &["project"]),
     ("petgraph", &["plan"]),
     ("blake3", &["store", "random", "detection"]),
     ("polars", &["table"]),

@@ -9,6 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub(super) use self::inspect::{Diff, Explain, Get, Log, Runs, Show};
 use super::cache::arguments::{Cache, CheckDeterminism};
 use super::data::arguments::Data;
+use super::defaults::STORE;
 use super::examples;
 use super::terminal::Format;
 
@@ -132,7 +133,7 @@ pub(super) struct TargetArguments {
 #[derive(Debug, Args)]
 pub(super) struct StoreArguments {
     /// The store: where outputs are kept, and what providers say of their kinds.
-    #[arg(long, value_name = "DIR", default_value = ".asm-pipe", env = "ASM_PIPE_STORE")]
+    #[arg(long, value_name = "DIR", default_value = STORE, env = "ASM_PIPE_STORE")]
     pub(super) store: PathBuf,
 }
 
@@ -372,6 +373,15 @@ pub(super) struct Exec {
 }
 
 impl Command {
+    /// Whether it may not go on with a project file that is wrong: those may that make a project, or print what is always the same.
+    #[must_use]
+    pub(super) fn wants_project(&self) -> bool {
+        !matches!(
+            self,
+            Self::Init(_) | Self::Completions(_) | Self::Complete(_) | Self::Man(_)
+        )
+    }
+
     /// The format that failures are told in.
     #[must_use]
     pub(super) fn format(&self) -> Format {
