@@ -11,6 +11,7 @@ use super::cache::arguments::{Cache, CheckDeterminism};
 use super::data::arguments::Data;
 use super::defaults::STORE;
 use super::examples;
+use super::remote::RemoteArguments;
 use super::terminal::Format;
 
 /// Runs active-learning experiments for object detection: declared in YAML, cached by content, compared.
@@ -179,6 +180,11 @@ pub(super) struct Run {
     /// Say only what failed.
     #[arg(short, long)]
     pub(super) quiet: bool,
+    #[command(flatten)]
+    pub(super) remote: RemoteArguments,
+    /// End the run when the remote cannot be asked, instead of going on without it.
+    #[arg(long)]
+    pub(super) require_remote: bool,
     #[command(flatten)]
     pub(super) output: OutputArguments,
 }

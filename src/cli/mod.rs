@@ -25,6 +25,7 @@ mod man;
 mod params;
 mod plan;
 mod progress;
+mod remote;
 mod report;
 mod reproduce;
 mod results;

@@ -73,6 +73,8 @@ struct Shown<'a> {
     made_as: &'a str,
     run: &'a str,
     version: &'a str,
+    user: &'a str,
+    host: &'a str,
 }
 
 #[derive(Serialize)]
@@ -128,6 +130,8 @@ impl<'a> Shown<'a> {
             made_as: &record.stage,
             run: &record.run,
             version: &record.version,
+            user: &record.user,
+            host: &record.host,
         }
     }
 
@@ -165,10 +169,25 @@ impl<'a> Shown<'a> {
             ("  made", made),
             (
                 "  by",
-                format!("run {} as `{}`, asm-pipe {}", self.run, self.made_as, self.version),
+                format!(
+                    "run {} as `{}`, asm-pipe {}{}",
+                    self.run,
+                    self.made_as,
+                    self.version,
+                    self.maker()
+                ),
             ),
         ];
         facts.map(|(name, value)| vec![name.to_owned(), value]).to_vec()
+    }
+
+    /// Who made it where, as far as the record says so.
+    fn maker(&self) -> String {
+        match (self.user, self.host) {
+            ("", _) => String::new(),
+            (user, "") => format!(", {user}"),
+            (user, host) => format!(", {user} on {host}"),
+        }
     }
 }
 

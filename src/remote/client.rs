@@ -8,13 +8,12 @@ use std::future::Future;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 
 use object_store::path::Path as Name;
 use object_store::{Error as Answer, ObjectStore, ObjectStoreExt};
 use tokio::runtime::{Builder, Runtime};
-use tokio::sync::{OnceCell, Semaphore, SemaphorePermit};
+use tokio::sync::{OnceCell, Semaphore, SemaphorePermit, watch};
 use tokio::task::JoinSet;
 
 use super::error::{names_no_bucket, secrets, told};
@@ -77,7 +76,7 @@ struct Inner {
     secrets: Vec<String>,
     requests: Semaphore,
     room: Semaphore,
-    cancelled: AtomicBool,
+    cancelled: watch::Sender<bool>,
     /// Whether the mark of the format is there.
     seen: OnceCell<bool>,
     made: OnceCell<()>,
@@ -102,7 +101,7 @@ impl Client {
                 secrets: secrets(),
                 requests: Semaphore::new(REQUESTS),
                 room: Semaphore::new(UNITS as usize),
-                cancelled: AtomicBool::new(false),
+                cancelled: watch::Sender::new(false),
                 seen: OnceCell::new(),
                 made: OnceCell::new(),
             }),
@@ -110,9 +109,9 @@ impl Client {
         })
     }
 
-    /// From now on nothing new is asked of the remote.
+    /// Ends what is under way, and whatever is asked from now on.
     pub(super) fn cancel(&self) {
-        self.inner.cancelled.store(true, Ordering::Relaxed);
+        self.inner.cancelled.send_replace(true);
     }
 
     /// Checks that the remote can be reached and has a format that is known.
@@ -124,7 +123,9 @@ impl Client {
     /// Reads something small and hands it to a function, on another thread.
     pub(super) fn ask(&self, name: String, answer: impl FnOnce(Result<Option<Vec<u8>>, RemoteError>) + Send + 'static) {
         let inner = Arc::clone(&self.inner);
-        self.runtime().spawn(async move { answer(inner.read(&name).await) });
+        let asked = Arc::clone(&self.inner);
+        self.runtime()
+            .spawn(async move { answer(inner.unless_cancelled(asked.read(&name)).await) });
     }
 
     /// Reads something small.
@@ -177,7 +178,10 @@ impl Client {
         T: Send + 'static,
         F: Future<Output = Result<T, RemoteError>> + Send + 'static,
     {
-        let handle = self.runtime().spawn(future);
+        let inner = Arc::clone(&self.inner);
+        let handle = self
+            .runtime()
+            .spawn(async move { inner.unless_cancelled(future).await });
         self.runtime().block_on(handle).unwrap_or_else(|_| Err(self.broken()))
     }
 
@@ -206,9 +210,10 @@ impl Client {
         let (sender, receiver) = channel();
         for (at, item) in items.into_iter().enumerate() {
             let (future, sender) = (work(Arc::clone(&self.inner), item), sender.clone());
+            let inner = Arc::clone(&self.inner);
             self.runtime().spawn(async move {
                 // Whoever asked may have gone.
-                let _ = sender.send((at, future.await));
+                let _ = sender.send((at, inner.unless_cancelled(future).await));
             });
         }
         receiver
@@ -292,7 +297,7 @@ impl Inner {
     async fn get(&self, name: &str, size: Option<u64>) -> Result<Got, RemoteError> {
         // Room before the request, here as everywhere: in any other order two could wait for each other.
         let _room = self.room(size.unwrap_or(SMALL)).await;
-        let _request = self.begin().await?;
+        let _request = self.begin().await;
         let got = match self.store.get(&self.name(name)).await {
             Ok(got) => got,
             Err(answer) => return Ok(self.absent(answer)?.unwrap_or(Got::Missing)),
@@ -306,7 +311,7 @@ impl Inner {
 
     async fn size(&self, name: &str) -> Result<Option<u64>, RemoteError> {
         self.check().await?;
-        let _request = self.begin().await?;
+        let _request = self.begin().await;
         match self.store.head(&self.name(name)).await {
             Ok(meta) => Ok(Some(meta.size)),
             Err(answer) => self.absent(answer),
@@ -343,7 +348,7 @@ impl Inner {
             );
             parts.spawn(async move {
                 let _room = inner.room(range.end - range.start).await;
-                let _request = inner.begin().await?;
+                let _request = inner.begin().await;
                 let got = inner.store.get_range(&name, range).await;
                 let bytes = got.map_err(|answer| inner.told(&answer))?;
                 file.write_all_at(&bytes, begin).map_err(|e| disk(&to, e))
@@ -366,7 +371,7 @@ impl Inner {
         self.mark().await?;
         let name = self.name(name);
         let begun = {
-            let _request = self.begin().await?;
+            let _request = self.begin().await;
             self.store.put_multipart(&name).await
         };
         let mut upload = begun.map_err(|answer| self.told(&answer))?;
@@ -382,10 +387,9 @@ impl Inner {
                 let part = upload.put_part(bytes.into());
                 let inner = Arc::clone(&self);
                 parts.spawn(async move {
-                    let done = match inner.begin().await {
-                        Ok(_request) => part.await.map_err(|answer| inner.told(&answer)),
-                        Err(error) => Err(error),
-                    };
+                    let request = inner.begin().await;
+                    let done = part.await.map_err(|answer| inner.told(&answer));
+                    drop(request);
                     inner.room.add_permits(units as usize);
                     done
                 });
@@ -414,14 +418,14 @@ impl Inner {
     }
 
     async fn write_unchecked(&self, name: &str, bytes: Vec<u8>) -> Result<(), RemoteError> {
-        let _request = self.begin().await?;
+        let _request = self.begin().await;
         let put = self.store.put(&self.name(name), bytes.into()).await;
         put.map(drop).map_err(|answer| self.told(&answer))
     }
 
     async fn list(&self, folder: &str) -> Result<Listing, RemoteError> {
         self.check().await?;
-        let _request = self.begin().await?;
+        let _request = self.begin().await;
         let top = self.name(folder);
         let list = self.store.list_with_delimiter(Some(&top)).await;
         let list = match list {
@@ -456,13 +460,21 @@ impl Inner {
         Ok(())
     }
 
-    /// The right to send a request.
-    async fn begin(&self) -> Result<SemaphorePermit<'_>, RemoteError> {
-        let permit = self.requests.acquire().await.expect("never closed");
-        if self.cancelled.load(Ordering::Relaxed) {
-            return Err(RemoteError::Cancelled);
+    async fn unless_cancelled<T>(
+        &self,
+        future: impl Future<Output = Result<T, RemoteError>>,
+    ) -> Result<T, RemoteError> {
+        let mut cancelled = self.cancelled.subscribe();
+        tokio::select! {
+            biased;
+            _ = cancelled.wait_for(|cancelled| *cancelled) => Err(RemoteError::Cancelled),
+            done = future => done,
         }
-        Ok(permit)
+    }
+
+    /// The right to send a request.
+    async fn begin(&self) -> SemaphorePermit<'_> {
+        self.requests.acquire().await.expect("never closed")
     }
 
     /// Room for so many bytes.

@@ -63,7 +63,7 @@ impl RemoteError {
         let hint = match self {
             Self::Denied { .. } => {
                 "credentials are read from the environment: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, GOOGLE_SERVICE_ACCOUNT, \
-                 AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY; `asm-pipe cache status --help` lists them"
+                 AZURE_STORAGE_ACCOUNT and AZURE_STORAGE_KEY; `asm-pipe cache status --help` lists them"
             }
             Self::Absent { .. } => "make the bucket or folder with the vendor's tools, or name another with `--remote`",
             Self::Failed { .. } => "check the network and AWS_ENDPOINT_URL; `asm-pipe cache status` tries it again",

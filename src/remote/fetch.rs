@@ -29,7 +29,18 @@ pub struct Fetched {
     /// Objects that were not at hand before, and their bytes.
     pub objects: Part,
     /// Whether all of it is in the store now: as long as this is held, the collector removes none of it. Otherwise why not.
-    pub taken: Result<InUse, String>,
+    pub taken: Result<InUse, NotTaken>,
+}
+
+/// Why a record was not taken.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotTaken {
+    /// Something of it is damaged or missing on the remote.
+    #[error("{0}")]
+    Refused(String),
+    /// Something else happened here meanwhile, such as another run that makes it.
+    #[error("{0}")]
+    Meanwhile(String),
 }
 
 impl Remote {
@@ -62,10 +73,10 @@ impl Remote {
     pub fn fetch(&self, store: &Store, record: &Record) -> Result<Fetched, RemoteError> {
         let mut objects = Part::default();
         let taken = match self.fetch_objects(store, record, &mut objects)? {
-            Ok(()) => store.take_record(record)?,
+            Ok(()) => store.take_record(record)?.map_err(NotTaken::Meanwhile),
             Err(why) => {
                 self.doubt(&record.key);
-                Err(why)
+                Err(NotTaken::Refused(why))
             }
         };
         Ok(Fetched { objects, taken })

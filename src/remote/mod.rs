@@ -27,7 +27,7 @@ use std::collections::HashSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub use error::RemoteError;
-pub use fetch::{Answered, Fetched};
+pub use fetch::{Answered, Fetched, NotTaken};
 pub use location::{Location, LocationError};
 pub use send::{Sending, Sent};
 
@@ -106,7 +106,7 @@ impl Remote {
         self.client.check()
     }
 
-    /// From now on nothing new is asked of it: what is under way ends with [`RemoteError::Cancelled`].
+    /// Ends what is under way, and whatever is asked from now on, with [`RemoteError::Cancelled`].
     pub fn cancel(&self) {
         self.client.cancel();
     }

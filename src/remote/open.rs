@@ -20,6 +20,12 @@ const PATIENCE: [(ClientConfigKey, &str); 2] = [
     (ClientConfigKey::Timeout, "120s"),
 ];
 
+/// Variables that Azure's own tools read, and object_store does not.
+const AZURE: [(AzureConfigKey, &str); 2] = [
+    (AzureConfigKey::AccountName, "AZURE_STORAGE_ACCOUNT"),
+    (AzureConfigKey::AccessKey, "AZURE_STORAGE_KEY"),
+];
+
 /// How often a request that failed is sent again, and for how long.
 const RETRIES: usize = 4;
 const RETRY_FOR: Duration = Duration::from_secs(60);
@@ -64,6 +70,11 @@ pub(super) fn open(place: &Location) -> Result<Arc<dyn ObjectStore>, RemoteError
         }
         Service::Azure => {
             let mut builder = MicrosoftAzureBuilder::from_env();
+            for (key, name) in AZURE {
+                if let (None, Ok(value)) = (builder.get_config_value(&key), std::env::var(name)) {
+                    builder = builder.with_config(key, value);
+                }
+            }
             for (key, value) in PATIENCE {
                 builder = builder.with_config(AzureConfigKey::Client(key), value);
             }

@@ -76,6 +76,15 @@ impl Remote {
         });
     }
 
+    /// Of which of these keys there are records.
+    ///
+    /// # Errors
+    /// When the remote cannot be reached.
+    pub fn has(&self, keys: &[Digest]) -> Result<Vec<bool>, RemoteError> {
+        let sizes = self.sizes(keys, record_name)?;
+        Ok(sizes.iter().map(Option::is_some).collect())
+    }
+
     fn send_output(&self, store: &Store, output: &Output, sent: &mut Sent) -> Result<(), RemoteError> {
         let whole = BTreeMap::from([(output.digest, (!output.folder).then_some(output.bytes))]);
         if !output.folder {

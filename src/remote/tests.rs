@@ -174,7 +174,12 @@ fn a_large_object_goes_and_comes_in_parts() {
         let path = team.object(&large);
         let _ = fs_err::set_permissions(&path, std::fs::Permissions::from_mode(0o644));
         fs_err::write(&path, wrong).unwrap();
-        let why = remote.fetch(&elsewhere, &record).unwrap().taken.unwrap_err();
+        let why = remote
+            .fetch(&elsewhere, &record)
+            .unwrap()
+            .taken
+            .unwrap_err()
+            .to_string();
         assert!(why.contains("output `large`") && why.contains("is damaged"), "{why}");
         assert!(!is_hit(&elsewhere, &record));
     }
@@ -198,7 +203,12 @@ fn what_is_damaged_or_missing_is_refused_and_sent_anew_by_whoever_has_it() {
             Some(content) => spoil(&path, content),
             None => fs_err::remove_file(&path).unwrap(),
         }
-        let why = remote.fetch(&team.there, &record).unwrap().taken.unwrap_err();
+        let why = remote
+            .fetch(&team.there, &record)
+            .unwrap()
+            .taken
+            .unwrap_err()
+            .to_string();
         let how = if content.is_some() {
             "is damaged"
         } else {
@@ -230,7 +240,12 @@ fn a_list_of_files_that_is_damaged_or_missing_is_refused_and_sent_anew() {
         } else {
             spoil(&path, "asm-pipe folder 1\n");
         }
-        let why = remote.fetch(&team.there, &record).unwrap().taken.unwrap_err();
+        let why = remote
+            .fetch(&team.there, &record)
+            .unwrap()
+            .taken
+            .unwrap_err()
+            .to_string();
         assert!(why.contains("output `data`"), "{why}");
         assert_eq!(sent(remote.send(&team.here, &record)), 1);
         remote.fetch(&team.there, &record).unwrap().taken.unwrap();

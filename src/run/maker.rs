@@ -5,11 +5,24 @@ use std::sync::OnceLock;
 
 /// The user's name; their number if they have none.
 pub(super) fn user() -> String {
-    let names = ["USER", "LOGNAME"].iter().filter_map(|name| std::env::var(name).ok());
-    let mut names = names.filter(|name| is_plain(name));
-    names
-        .next()
-        .unwrap_or_else(|| rustix::process::getuid().as_raw().to_string())
+    static USER: OnceLock<String> = OnceLock::new();
+    let find = || {
+        let number = rustix::process::getuid().as_raw().to_string();
+        let named = ["USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok());
+        let listed = || named_in(&fs_err::read_to_string("/etc/passwd").unwrap_or_default(), &number);
+        let name = named.filter(|name| is_plain(name)).or_else(listed);
+        name.filter(|name| is_plain(name)).unwrap_or(number)
+    };
+    USER.get_or_init(find).clone()
+}
+
+/// The name that a list of users has for a number.
+fn named_in(list: &str, number: &str) -> Option<String> {
+    list.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)? == number).then(|| name.to_owned())
+    })
 }
 
 /// The machine's name; empty if it has none.
@@ -33,6 +46,13 @@ fn is_plain(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_number_is_looked_for_in_the_list_of_users() {
+        let list = "root:x:0:0:root:/root:/bin/sh\nbroken\nada:x:1000:1000::/home/ada:/bin/sh\n";
+        assert_eq!(named_in(list, "1000").as_deref(), Some("ada"));
+        assert_eq!(named_in(list, "1001"), None);
+    }
 
     #[test]
     fn a_name_is_what_systems_give_and_nothing_longer_or_odder() {
