@@ -14,6 +14,7 @@ mod faults;
 mod faulty_data;
 mod inspect;
 mod main_job;
+mod remote;
 mod results;
 mod serve;
 mod shell;

@@ -1,0 +1,246 @@
+//! One store for a team, from outside: in a folder. What a network adds is in `remote_s3`.
+
+use std::path::{Path, PathBuf};
+
+use crate::support::{Answer, DATA, Project, digests, ends};
+
+/// A folder that a team shares.
+pub(crate) struct Team {
+    pub(crate) folder: tempfile::TempDir,
+}
+
+impl Team {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        fs_err::create_dir(folder.path().join("team")).unwrap();
+        Self { folder }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.folder.path().join("team")
+    }
+
+    fn url(&self) -> String {
+        format!("file://{}", self.path().display())
+    }
+}
+
+/// All files below a folder.
+pub(crate) fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).into_iter().flatten() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(files(&path));
+        } else {
+            found.push(path);
+        }
+    }
+    found
+}
+
+/// How the stages ended, without names.
+pub(crate) fn all(answer: &Answer) -> Vec<&'static str> {
+    let mut ends: Vec<_> = ends(&answer.events()).into_values().collect();
+    ends.dedup();
+    ends
+}
+
+#[test]
+fn a_run_on_a_fresh_clone_answers_from_the_remote_with_the_same_digests_and_runs_nothing() {
+    let team = Team::new();
+    let command = format!("run data.yaml --remote {} --format json", team.url());
+    let first = Project::with_data();
+    let made = first.done(&command);
+    assert_eq!(all(&made), ["ran"]);
+    let clone = Project::with_data();
+    let fetched = clone.done(&command);
+    assert_eq!(all(&fetched), ["cached"]);
+    assert!(fetched.stdout.contains("stage-fetched"));
+    // Said again it is answered by its seal: the remote may be gone.
+    fs_err::remove_dir_all(team.path()).unwrap();
+    let again = clone.done(&command);
+    assert_eq!((all(&again), again.stderr.as_str()), (vec!["cached"], ""));
+    let answer = &clone.done("show data.yaml batch --format json").json()[0];
+    assert_eq!(
+        answer["outputs"]["batch"]["digest"],
+        digests(&made.events())["batch.batch"].as_str()
+    );
+    assert!(!answer["host"].as_str().unwrap().is_empty() && !answer["user"].as_str().unwrap().is_empty());
+    assert!(clone.done("cache verify").stdout.contains("all is as it should be"));
+}
+
+#[test]
+fn push_pull_and_status_carry_a_pipeline_to_a_clone_that_then_runs_nothing() {
+    let team = Team::new();
+    let remote = format!("--remote {}", team.url());
+    let first = Project::with_data();
+    first.file(
+        "other.yaml",
+        DATA.replace("name: data", "name: other")
+            .replace("images: 8", "images: 9"),
+    );
+    first.done("run data.yaml");
+    first.done("run other.yaml");
+    let pushed = first
+        .done(&format!("cache push data.yaml {remote} --format json"))
+        .json();
+    assert_eq!(pushed["sent"].as_object().unwrap().len(), 3);
+    let text = first.done(&format!("cache push data.yaml {remote}")).stdout;
+    assert!(
+        text.contains("sent 0 records with 0 objects") && text.contains("3 there already"),
+        "{text}"
+    );
+    let status = first.done(&format!("cache status {remote} --format json")).json();
+    assert_eq!(
+        (&status["records"]["both"], &status["records"]["only_here"]),
+        (&3.into(), &3.into())
+    );
+    let clone = Project::with_data();
+    let status = clone
+        .done(&format!("cache status data.yaml {remote} --format json"))
+        .json();
+    assert_eq!(
+        (&status["records"]["only_there"], &status["records"]["unknown"]),
+        (&1.into(), &2.into())
+    );
+    assert!(!clone.path(".asm-pipe").exists(), "a look leaves no trace");
+    let text = clone.done(&format!("cache pull data.yaml {remote}")).stdout;
+    assert!(text.contains("fetched 3 records"), "{text}");
+    assert_eq!(all(&clone.done("run data.yaml --format json")), ["cached"]);
+    first.done(&format!("cache push {remote}"));
+    let pulled = clone.done(&format!("cache pull {remote} --format json")).json();
+    assert_eq!(pulled["pulled"]["taken"].as_object().unwrap().len(), 3);
+    assert_eq!(pulled["pulled"]["present"].as_object().unwrap().len(), 3);
+    // What was pulled is wanted like what was made.
+    let kept = clone.done("cache gc --keep-runs 1 --format json").json();
+    assert_eq!(kept["garbage"]["records"], 0, "{kept}");
+    let text = clone.done(&format!("cache status {remote}")).stdout;
+    assert!(text.contains("here and there  6"), "{text}");
+}
+
+#[test]
+fn a_pull_says_what_is_not_there_and_a_run_makes_the_rest() {
+    let team = Team::new();
+    let remote = format!("--remote {}", team.url());
+    let first = Project::with_data();
+    first.done(&format!("run data.yaml --target source {remote}"));
+    let clone = Project::with_data();
+    let answer = clone.done(&format!("cache pull data.yaml {remote}"));
+    assert!(answer.stdout.contains("fetched 1 record"), "{}", answer.stdout);
+    assert!(answer.stderr.contains("not there: `split`"), "{}", answer.stderr);
+    let ends = ends(&clone.done("run data.yaml --format json").events());
+    assert_eq!((ends["source"], ends["split"]), ("cached", "ran"));
+}
+
+#[test]
+fn the_project_file_names_the_remote_and_the_mode() {
+    let team = Team::new();
+    let project = Project::with_data();
+    project.file(
+        "asm-pipe.toml",
+        format!("[remote]\nurl = '{}'\nmode = 'read-only'\n", team.url()),
+    );
+    project.done("run data.yaml");
+    assert_eq!(files(&team.path()).len(), 0, "only read");
+    let answer = project.run("cache push");
+    assert_eq!(answer.code, 2);
+    assert!(answer.stderr.contains("is only read"), "{}", answer.stderr);
+    project.done("cache push --remote-mode read-write");
+    assert!(files(&team.path().join("records")).len() == 3);
+    let clone = Project::with_data();
+    clone.file("asm-pipe.toml", format!("[remote]\nurl = '{}'\n", team.url()));
+    let mut command = clone.command("run data.yaml --format json");
+    command.env("ASM_PIPE_REMOTE_MODE", "off");
+    assert_eq!(all(&Answer::of(command.output().unwrap())), ["ran"]);
+}
+
+#[test]
+fn a_remote_that_is_not_there_is_one_warning_unless_it_is_required() {
+    let project = Project::with_data();
+    let remote = "--remote file:///no/such/team";
+    let answer = project.done(&format!("run data.yaml {remote}"));
+    assert_eq!(answer.stderr.matches("warning").count(), 1, "{}", answer.stderr);
+    assert!(
+        answer.stderr.contains("file:///no/such/team` does not exist"),
+        "{}",
+        answer.stderr
+    );
+    assert_eq!(
+        project
+            .run(&format!("run data.yaml --force split --require-remote {remote}"))
+            .code,
+        4
+    );
+    for command in ["pull", "status"] {
+        assert_eq!(project.run(&format!("cache {command} {remote}")).code, 4, "{command}");
+    }
+    let answer = project.run("cache status");
+    assert_eq!(answer.code, 2);
+    assert!(answer.stderr.contains("no remote is named"), "{}", answer.stderr);
+}
+
+#[test]
+fn a_push_makes_the_folder_of_a_team() {
+    let team = Team::new();
+    let project = Project::with_data();
+    project.done("run data.yaml");
+    project.done(&format!("cache push --remote {}/deeper/store", team.url()));
+    assert!(team.path().join("deeper/store/asm-pipe-remote").exists());
+}
+
+#[test]
+fn what_is_damaged_on_the_remote_is_refused_by_pull_and_made_anew_by_a_run() {
+    let team = Team::new();
+    let remote = format!("--remote {}", team.url());
+    let first = Project::with_data();
+    let made = digests(&first.done(&format!("run data.yaml {remote} --format json")).events());
+    let digest = &made["batch.batch"];
+    let path = team.path().join("objects").join(&digest[..2]).join(&digest[2..]);
+    let good = fs_err::read(&path).unwrap();
+    let mut bad = good.clone();
+    bad[0] ^= 1;
+    fs_err::write(&path, &bad).unwrap();
+    let clone = Project::with_data();
+    let answer = clone.run(&format!("cache pull data.yaml {remote}"));
+    assert_eq!(answer.code, 4);
+    assert!(
+        answer.stderr.contains("`batch` is refused") && answer.stderr.contains("is damaged"),
+        "{}",
+        answer.stderr
+    );
+    let answer = clone.done(&format!("run data.yaml {remote} --format json"));
+    assert_eq!(ends(&answer.events())["batch"], "ran");
+    assert_eq!(fs_err::read(&path).unwrap(), good, "sent anew");
+    assert!(clone.done("cache verify").stdout.contains("all is as it should be"));
+}
+
+#[test]
+fn a_secret_in_a_url_is_refused_and_repeated_nowhere() {
+    for url in [
+        "s3://AKIAEXAMPLE:hunter2hunter2@team/x",
+        "az://team/x?sig=hunter2hunter2",
+    ] {
+        let project = Project::with_data();
+        for command in [
+            "run data.yaml",
+            "cache push",
+            "cache pull",
+            "cache status",
+            "run data.yaml --format json",
+        ] {
+            if command == "cache push" {
+                project.done("run data.yaml");
+            }
+            let answer = project.run(&format!("{command} --remote {url}"));
+            assert_eq!(answer.code, 2, "{command}: {}", answer.stderr);
+            let said = answer.stdout + &answer.stderr;
+            assert!(!said.contains("hunter2"), "{said}");
+        }
+        for path in files(&project.path("")) {
+            let bytes = fs_err::read(&path).unwrap();
+            let text = String::from_utf8_lossy(&bytes);
+            assert!(!text.contains("hunter2"), "{}", path.display());
+        }
+    }
+}
