@@ -8,6 +8,7 @@ is and what lets one in; then a command a line on stdin is answered by a line of
 """
 
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -24,7 +25,10 @@ def fetch(folder):
     if not done.exists():
         command = [sys.executable, "-m", "pip", "install", "--quiet", "--upgrade", "--target", str(folder), *PACKAGES]
         quiet = {"PIP_ROOT_USER_ACTION": "ignore", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
-        if subprocess.run(command, env={**os.environ, **quiet}, stdout=sys.stderr).returncode:
+        # What pip says of packages elsewhere on the machine is of no matter here.
+        pip = subprocess.run(command, env={**os.environ, **quiet}, capture_output=True, text=True)
+        if pip.returncode:
+            print(pip.stderr, file=sys.stderr)
             sys.exit("error: pip could not fetch moto's server\n  hint: look at the message above: network, proxy or index settings")
         done.touch()
     sys.path.insert(0, str(folder))
@@ -35,6 +39,7 @@ def main():
     import boto3
     from moto.server import ThreadedMotoServer
 
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
