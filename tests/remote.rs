@@ -1,6 +1,8 @@
 //! One store for a team, from outside: in a folder. What a network adds is in `remote_s3`.
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use crate::support::{Answer, DATA, Project, digests, ends};
 
@@ -66,7 +68,8 @@ fn a_run_on_a_fresh_clone_answers_from_the_remote_with_the_same_digests_and_runs
         answer["outputs"]["batch"]["digest"],
         digests(&made.events())["batch.batch"].as_str()
     );
-    assert!(!answer["host"].as_str().unwrap().is_empty() && !answer["user"].as_str().unwrap().is_empty());
+    let host = fs_err::read_to_string("/proc/sys/kernel/hostname").unwrap();
+    assert_eq!(answer["maker"]["host"], host.trim());
     assert!(clone.done("cache verify").stdout.contains("all is as it should be"));
 }
 
@@ -213,6 +216,29 @@ fn what_is_damaged_on_the_remote_is_refused_by_pull_and_made_anew_by_a_run() {
     assert_eq!(ends(&answer.events())["batch"], "ran");
     assert_eq!(fs_err::read(&path).unwrap(), good, "sent anew");
     assert!(clone.done("cache verify").stdout.contains("all is as it should be"));
+}
+
+#[test]
+fn a_run_that_is_interrupted_waits_for_no_server_that_never_answers() {
+    let server = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let project = Project::with_data();
+    let mut command = project.command("run data.yaml --remote s3://team/x --format json");
+    command
+        .env("AWS_ENDPOINT_URL", format!("http://{}", server.local_addr().unwrap()))
+        .env("AWS_ACCESS_KEY_ID", "key")
+        .env("AWS_SECRET_ACCESS_KEY", "secret")
+        .stdout(Stdio::piped());
+    let mut run = command.spawn().unwrap();
+    // It has asked, and will hear nothing.
+    let (mut asked, _) = server.accept().unwrap();
+    assert!(asked.read(&mut [0; 16]).unwrap() > 0);
+    let signalled = Command::new("kill").args(["-INT", &run.id().to_string()]).status();
+    assert!(signalled.unwrap().success());
+    let mut said = String::new();
+    run.stdout.take().unwrap().read_to_string(&mut said).unwrap();
+    assert_eq!(run.wait().unwrap().code(), Some(130), "{said}");
+    assert!(said.contains(r#""because":"interrupted""#), "{said}");
+    assert!(!said.contains("no answer"), "{said}");
 }
 
 #[test]

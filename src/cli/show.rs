@@ -15,7 +15,7 @@ use super::subject::Subject;
 use super::terminal::{self, Format};
 use super::workspace::Untouched;
 use crate::run::{Member, Source};
-use crate::store::{Digest, Record, Store};
+use crate::store::{Digest, Maker, Record, Store};
 
 pub(super) fn show(arguments: &Show) -> Result<(), Failure> {
     let opened = Untouched::open(&arguments.store)?;
@@ -73,8 +73,7 @@ struct Shown<'a> {
     made_as: &'a str,
     run: &'a str,
     version: &'a str,
-    user: &'a str,
-    host: &'a str,
+    maker: Option<&'a Maker>,
 }
 
 #[derive(Serialize)]
@@ -130,8 +129,7 @@ impl<'a> Shown<'a> {
             made_as: &record.stage,
             run: &record.run,
             version: &record.version,
-            user: &record.user,
-            host: &record.host,
+            maker: record.maker.as_deref(),
         }
     }
 
@@ -183,10 +181,10 @@ impl<'a> Shown<'a> {
 
     /// Who made it where, as far as the record says so.
     fn maker(&self) -> String {
-        match (self.user, self.host) {
-            ("", _) => String::new(),
-            (user, "") => format!(", {user}"),
-            (user, host) => format!(", {user} on {host}"),
+        match self.maker {
+            None => String::new(),
+            Some(Maker { user, host }) if host.is_empty() => format!(", {user}"),
+            Some(Maker { user, host }) => format!(", {user} on {host}"),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::thread;
 
 use tempfile::TempPath;
 
-use super::client::{Came, Wanted};
+use super::requests::{Came, Wanted};
 use super::{Remote, RemoteError, object_name, record_name};
 use crate::store::{Digest, InUse, Part, Record, Store};
 
@@ -46,8 +46,8 @@ pub enum NotTaken {
 impl Remote {
     /// Asks for the record of a key; the answer is handed to a function, on another thread.
     pub fn ask(&self, key: Digest, answer: impl FnOnce(Result<Answered, RemoteError>) + Send + 'static) {
-        let read = move |read: Result<_, RemoteError>| {
-            answer(read.map(|text: Option<Vec<u8>>| answered(&key, text.as_deref())))
+        let read = move |read: Result<Option<Vec<u8>>, RemoteError>| {
+            answer(read.map(|text| answered(&key, text.as_deref())));
         };
         self.client.ask(record_name(&key), read);
     }

@@ -14,13 +14,15 @@
 //! anew alone. Many small ones are moved many at a time.
 //!
 //! Must not know what a stage means, nor when something is asked for: that is `run`'s. Nothing that comes is believed: see
-//! `store/transfer.rs`. Only `client` is asynchronous; to the rest of the program a remote is what answers or calls back.
+//! `store/transfer.rs`. Only `requests` is asynchronous, and `client` waits for it; to the rest of
+//! the program a remote is what answers or calls back.
 
 mod client;
 mod error;
 mod fetch;
 mod location;
 mod open;
+mod requests;
 mod send;
 
 use std::collections::HashSet;

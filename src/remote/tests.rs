@@ -74,8 +74,7 @@ fn made(store: &Store, number: u32) -> Record {
         run: "r".into(),
         version: "0".into(),
         cpus: 1,
-        user: "ada".into(),
-        host: "engine".into(),
+        maker: None,
     };
     let lock = store.lock(&record.key).unwrap();
     let scratch = store.scratch(&record.key);
@@ -311,7 +310,7 @@ fn many_are_sent_and_fetched_by_two_at_once_and_nothing_is_lost() {
             let remote = team.remote();
             scope.spawn(move || {
                 remote.send_all(store, part, &|record, done| {
-                    assert!(done.is_ok(), "{}: {done:?}", record.stage)
+                    assert!(done.is_ok(), "{}: {done:?}", record.stage);
                 });
             });
         }

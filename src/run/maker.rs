@@ -3,17 +3,25 @@
 
 use std::sync::OnceLock;
 
-/// The user's name; their number if they have none.
-pub(super) fn user() -> String {
-    static USER: OnceLock<String> = OnceLock::new();
-    let find = || {
-        let number = rustix::process::getuid().as_raw().to_string();
-        let named = ["USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok());
-        let listed = || named_in(&fs_err::read_to_string("/etc/passwd").unwrap_or_default(), &number);
-        let name = named.filter(|name| is_plain(name)).or_else(listed);
-        name.filter(|name| is_plain(name)).unwrap_or(number)
+use crate::store::Maker;
+
+/// This user on this machine.
+pub(super) fn maker() -> Maker {
+    static MAKER: OnceLock<Maker> = OnceLock::new();
+    let find = || Maker {
+        user: user(),
+        host: host(),
     };
-    USER.get_or_init(find).clone()
+    MAKER.get_or_init(find).clone()
+}
+
+/// The user's name; their number if they have none.
+fn user() -> String {
+    let number = rustix::process::getuid().as_raw().to_string();
+    let named = ["USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok());
+    let listed = || named_in(&fs_err::read_to_string("/etc/passwd").unwrap_or_default(), &number);
+    let name = named.filter(|name| is_plain(name)).or_else(listed);
+    name.filter(|name| is_plain(name)).unwrap_or(number)
 }
 
 /// The name that a list of users has for a number.
@@ -26,15 +34,10 @@ fn named_in(list: &str, number: &str) -> Option<String> {
 }
 
 /// The machine's name; empty if it has none.
-pub(super) fn host() -> String {
-    static HOST: OnceLock<String> = OnceLock::new();
-    let read = || {
-        let name = fs_err::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-        Some(name.trim().to_owned())
-            .filter(|name| is_plain(name))
-            .unwrap_or_default()
-    };
-    HOST.get_or_init(read).clone()
+fn host() -> String {
+    let name = fs_err::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let name = name.trim().to_owned();
+    Some(name).filter(|name| is_plain(name)).unwrap_or_default()
 }
 
 /// A name as systems give them. Anything else is not repeated to others.

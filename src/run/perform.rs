@@ -154,7 +154,6 @@ fn record(work: &Work<'_>, outcome: Outcome, outputs: BTreeMap<String, Output>, 
         run: work.run.to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         cpus: work.cpus,
-        user: maker::user(),
-        host: maker::host(),
+        maker: Some(Box::new(maker::maker())),
     }
 }

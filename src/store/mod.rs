@@ -75,7 +75,7 @@ pub use key::{InputDigest, KeyMaterial};
 pub use layout::Store;
 pub use lock::KeyLock;
 pub use lookup::{Explanation, Lookup};
-pub use record::{Output, Record};
+pub use record::{Maker, Output, Record};
 pub use seal::Grounds;
 pub use unlike::{How, Unlike};
 pub use verify::{Missing, Verification};

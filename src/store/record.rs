@@ -45,11 +45,17 @@ pub struct Record {
     pub version: String,
     /// Cores it had.
     pub cpus: u32,
-    /// Who ran it; empty if that is not known.
+    /// Who made it where, if that is known.
     #[serde(default)]
+    pub maker: Option<Box<Maker>>,
+}
+
+/// Who made something where: told to people, so that a team knows whom to ask.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Maker {
+    /// The user's name, or number.
     pub user: String,
-    /// The machine that it ran on; empty if that is not known.
-    #[serde(default)]
+    /// The machine's name; empty if it has none.
     pub host: String,
 }
 
@@ -141,8 +147,10 @@ pub(super) mod tests {
             run: "r".into(),
             version: "0.1.0".into(),
             cpus: 2,
-            user: "someone".into(),
-            host: "a-machine".into(),
+            maker: Some(Box::new(Maker {
+                user: "someone".into(),
+                host: "a-machine".into(),
+            })),
         }
     }
 
