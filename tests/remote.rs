@@ -1,6 +1,7 @@
 //! One store for a team, from outside: in a folder. What a network adds is in `remote_s3`.
 
-use std::io::Read;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -220,7 +221,7 @@ fn what_is_damaged_on_the_remote_is_refused_by_pull_and_made_anew_by_a_run() {
 
 #[test]
 fn a_run_that_is_interrupted_waits_for_no_server_that_never_answers() {
-    let server = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let server = TcpListener::bind("127.0.0.1:0").unwrap();
     let project = Project::with_data();
     let mut command = project.command("run data.yaml --remote s3://team/x --format json");
     command
@@ -239,6 +240,62 @@ fn a_run_that_is_interrupted_waits_for_no_server_that_never_answers() {
     assert_eq!(run.wait().unwrap().code(), Some(130), "{said}");
     assert!(said.contains(r#""because":"interrupted""#), "{said}");
     assert!(!said.contains("no answer"), "{said}");
+}
+
+/// Answers every request with a refusal in which all stands that was sent.
+fn talkative_server() -> String {
+    let server = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", server.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for (at, stream) in server.incoming().map_while(Result::ok).enumerate() {
+            let mut stream = BufReader::new(stream);
+            let mut request = String::new();
+            while stream.read_line(&mut request).is_ok_and(|count| count > 2) {}
+            let status = ["400 Bad Request", "403 Forbidden", "401 Unauthorized"][at % 3];
+            let sent = request.replace(['\r', '\n'], " ");
+            let length = sent.len();
+            let head = format!("HTTP/1.1 {status}\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n");
+            let _ = stream.get_mut().write_all((head + &sent).as_bytes());
+        }
+    });
+    address
+}
+
+#[test]
+fn what_a_server_repeats_of_the_credentials_is_written_nowhere() {
+    let endpoint = talkative_server();
+    let project = Project::with_data();
+    let mut said = String::new();
+    for arguments in [
+        "run data.yaml --remote s3://team/x",
+        "run data.yaml --remote s3://team/x --force split --format json",
+        "run data.yaml --remote s3://team/x -S images=9 --require-remote",
+        "cache push --remote s3://team/x",
+        "cache pull --remote s3://team/x --format json",
+        "cache status --remote s3://team/x",
+    ] {
+        let mut command = project.command(arguments);
+        command
+            .env("AWS_ENDPOINT_URL", &endpoint)
+            .env("AWS_ACCESS_KEY_ID", "AKIAHUNTER2")
+            .env("AWS_SECRET_ACCESS_KEY", "hunter2-the-secret")
+            .env("AWS_SESSION_TOKEN", "hunter2-the-token");
+        let answer = Answer::of(command.output().unwrap());
+        said += &(answer.stdout + &answer.stderr);
+    }
+    assert!(
+        said.contains("the server answers 400 Bad Request") && said.contains("denies access"),
+        "{said}"
+    );
+    let mut written = vec![("what was said".to_owned(), said)];
+    for path in files(&project.path("")) {
+        let bytes = fs_err::read(&path).unwrap();
+        written.push((path.display().to_string(), String::from_utf8_lossy(&bytes).into_owned()));
+    }
+    assert!(written.iter().any(|(name, _)| name.ends_with("journal.jsonl")));
+    for (name, text) in written {
+        assert!(!text.to_lowercase().contains("hunter2"), "{name}: {text}");
+    }
 }
 
 #[test]

@@ -87,7 +87,7 @@ pub(super) fn told(place: &Location, answer: &Answer, secrets: &[String]) -> Rem
             RemoteError::Denied { place }
         }
         _ => {
-            let why = harmless(&innermost(answer).to_string(), secrets);
+            let why = harmless(&said(&innermost(answer).to_string()), secrets);
             RemoteError::Failed { place, why }
         }
     }
@@ -122,6 +122,17 @@ fn innermost<'a>(error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) 
         error = source;
     }
     error
+}
+
+/// Of a server's answer its status, without the body that came with it; any other text as it is.
+fn said(text: &str) -> String {
+    if let Some((_, answer)) = text.split_once("status code: ") {
+        return format!("the server answers {}", answer.split(':').next().unwrap_or_default());
+    }
+    if text.starts_with("Server returned error response") {
+        return "the server answers with an error".to_owned();
+    }
+    text.to_owned()
 }
 
 /// The first line of a text, up to the body of an answer, without queries and secrets.
@@ -211,6 +222,17 @@ mod tests {
         assert_eq!(
             refused.to_string(),
             "the remote `s3://team/lab` cannot be used: Connection refused (os error 111)"
+        );
+        let broken = told(
+            &place(),
+            &generic("Server returned non-2xx status code: 500 Internal Server Error: token AKIA"),
+            &[],
+        );
+        assert!(
+            broken
+                .to_string()
+                .ends_with("cannot be used: the server answers 500 Internal Server Error"),
+            "{broken}"
         );
         let absent = Answer::NotFound {
             path: path(),
