@@ -3,7 +3,7 @@
 CARGO ?= cargo
 PYTHON ?= python3
 
-.PHONY: demo test check libtorch weights tools build clean
+.PHONY: demo test check libtorch weights moto tools build clean
 
 demo: build ## trains and compares on the embedded dataset
 	target/release/asm-pipe run pipelines/topk_v3.yaml
@@ -11,9 +11,10 @@ demo: build ## trains and compares on the embedded dataset
 build: libtorch weights ## both programs, optimised
 	$(CARGO) build --release --workspace
 
-test: check ## every check and test; the page in a browser where there is one
+test: check moto ## every check and test; the page in a browser where there is one
 	$(CARGO) build --workspace
 	$(CARGO) test --workspace
+	$(CARGO) test --workspace --test main -- --ignored remote_s3
 	$(PYTHON) tests/tensorboard/read_back.py .tensorboard
 	@if command -v chromium chromium-browser google-chrome google-chrome-stable >/dev/null; then \
 	  $(CARGO) test --workspace --test main -- --ignored browser; \
@@ -30,6 +31,9 @@ libtorch: tools ## .libtorch, unless LIBTORCH or LIBTORCH_USE_PYTORCH says where
 
 weights: tools ## .weights: EfficientNet-Lite0, ImageNet
 	@$(PYTHON) setup/fetch.py weights .weights
+
+moto: tools ## .moto: a server that speaks S3's protocol, for tests
+	@$(PYTHON) tests/s3/serve.py .moto </dev/null >/dev/null
 
 tools:
 	@sh setup/tools.sh "$(CARGO)" "$(PYTHON)"

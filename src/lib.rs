@@ -8,6 +8,9 @@ pub mod random;
 /// YAML text to a checked [`spec::Pipeline`]; every mistake with file, line, column and a suggestion.
 pub mod spec;
 
+/// `asm-pipe.toml`: what a team has fixed for all its runs.
+pub mod project;
+
 /// What a stage is: kinds, ports, parameter schemas, jobs, the registry, the provider protocol.
 pub mod stage;
 
@@ -16,6 +19,9 @@ pub mod plan;
 
 /// Content-addressed objects, stage keys, records, locks. A key is named bytes.
 pub mod store;
+
+/// A store that a team shares, on an object store or in a folder. The only module that knows a vendor's protocol.
+pub mod remote;
 
 /// Events, the scheduler, executors, the journal.
 pub mod run;

@@ -4,13 +4,15 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Modules with the modules that they may use. `random` may be used by all.
-const MAY_USE: [(&str, &[&str]); 16] = [
+const MAY_USE: [(&str, &[&str]); 18] = [
     ("random", &[]),
     ("spec", &[]),
+    ("project", &["spec"]),
     ("stage", &[]),
     ("plan", &["spec", "stage"]),
     ("store", &[]),
-    ("run", &["plan", "store", "stage"]),
+    ("remote", &["store"]),
+    ("run", &["project", "plan", "store", "remote", "stage"]),
     ("table", &[]),
     ("weights", &[]),
     ("detection", &[]),
@@ -26,9 +28,11 @@ const MAY_USE: [(&str, &[&str]); 16] = [
         "cli",
         &[
             "spec",
+            "project",
             "stage",
             "plan",
             "store",
+            "remote",
             "run",
             "table",
             "weights",
@@ -44,7 +48,7 @@ const MAY_USE: [(&str, &[&str]); 16] = [
 ];
 
 /// Outside crates with the modules that may name them.
-const OWNERS: [(&str, &[&str]); 17] = [
+const OWNERS: [(&str, &[&str]); 20] = [
     ("clap", &["cli"]),
     ("clap_complete", &["cli"]),
     ("clap_mangen", &["cli"]),
@@ -53,6 +57,7 @@ const OWNERS: [(&str, &[&str]); 17] = [
     ("serde_yaml", &["spec"]),
     ("annotate_snippets", &["spec"]),
     ("strsim", &["spec"]),
+    ("toml", &["project"]),
     ("petgraph", &["plan"]),
     ("blake3", &["store", "random", "detection"]),
     ("polars", &["table"]),
@@ -62,6 +67,8 @@ const OWNERS: [(&str, &[&str]); 17] = [
     ("statrs", &["statistics"]),
     ("safetensors", &["weights"]),
     ("zip", &["weights"]),
+    ("object_store", &["remote"]),
+    ("tokio", &["remote"]),
 ];
 
 #[test]

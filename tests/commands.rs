@@ -237,3 +237,36 @@ fn ctrl_c_ends_with_130_and_the_next_run_goes_on() {
     assert!(project.run("status").stdout.contains("interrupted"));
     project.done("run many.yaml -S images=8");
 }
+
+#[test]
+fn the_project_file_sets_what_command_line_and_environment_leave_open() {
+    let project = Project::new();
+    project.file("work/pipelines/data.yaml", DATA);
+    project.file("work/asm-pipe.toml", "store = 'kept'\nresults = 'told'\n");
+    project.done("run work/pipelines/data.yaml --quiet");
+    assert!(project.path("work/kept/records").exists());
+    assert!(!project.path(".asm-pipe").exists());
+    let mut command = project.command("run work/pipelines/data.yaml --quiet");
+    command.env("ASM_PIPE_STORE", "by-environment");
+    assert!(command.status().unwrap().success());
+    assert!(project.path("by-environment/records").exists());
+    let mut command = project.command("run work/pipelines/data.yaml --quiet --store by-hand");
+    command.env("ASM_PIPE_STORE", "not-this");
+    assert!(command.status().unwrap().success());
+    assert!(project.path("by-hand/records").exists());
+    assert!(!project.path("not-this").exists());
+}
+
+#[test]
+fn a_wrong_project_file_is_told_with_its_line_and_stops_everything() {
+    let project = Project::with_data();
+    project.file("asm-pipe.toml", "# ours\n[slurm]\npartitoin = 'gpu'\n");
+    for arguments in ["run data.yaml", "status"] {
+        let answer = project.run(arguments);
+        assert_eq!(answer.code, 3, "{arguments}");
+        assert!(answer.stderr.contains("asm-pipe.toml:3:1"), "{}", answer.stderr);
+        assert!(answer.stderr.contains("did you mean `partition`?"), "{}", answer.stderr);
+    }
+    let answer = project.run("run data.yaml --format json");
+    assert_eq!(answer.json()["error"]["diagnostics"][0]["line"], 3);
+}

@@ -14,6 +14,8 @@ mod faults;
 mod faulty_data;
 mod inspect;
 mod main_job;
+mod remote;
+mod remote_s3;
 mod results;
 mod serve;
 mod shell;

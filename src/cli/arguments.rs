@@ -9,7 +9,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub(super) use self::inspect::{Diff, Explain, Get, Log, Runs, Show};
 use super::cache::arguments::{Cache, CheckDeterminism};
 use super::data::arguments::Data;
+use super::defaults::STORE;
 use super::examples;
+use super::remote::RemoteArguments;
 use super::terminal::Format;
 
 /// Runs active-learning experiments for object detection: declared in YAML, cached by content, compared.
@@ -132,7 +134,7 @@ pub(super) struct TargetArguments {
 #[derive(Debug, Args)]
 pub(super) struct StoreArguments {
     /// The store: where outputs are kept, and what providers say of their kinds.
-    #[arg(long, value_name = "DIR", default_value = ".asm-pipe", env = "ASM_PIPE_STORE")]
+    #[arg(long, value_name = "DIR", default_value = STORE, env = "ASM_PIPE_STORE")]
     pub(super) store: PathBuf,
 }
 
@@ -178,6 +180,11 @@ pub(super) struct Run {
     /// Say only what failed.
     #[arg(short, long)]
     pub(super) quiet: bool,
+    #[command(flatten)]
+    pub(super) remote: RemoteArguments,
+    /// End the run when the remote cannot be asked, instead of going on without it.
+    #[arg(long)]
+    pub(super) require_remote: bool,
     #[command(flatten)]
     pub(super) output: OutputArguments,
 }
@@ -372,6 +379,15 @@ pub(super) struct Exec {
 }
 
 impl Command {
+    /// Whether it may not go on with a project file that is wrong: those may that make a project, or print what is always the same.
+    #[must_use]
+    pub(super) fn wants_project(&self) -> bool {
+        !matches!(
+            self,
+            Self::Init(_) | Self::Completions(_) | Self::Complete(_) | Self::Man(_)
+        )
+    }
+
     /// The format that failures are told in.
     #[must_use]
     pub(super) fn format(&self) -> Format {

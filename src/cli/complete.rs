@@ -11,6 +11,7 @@ use clap::{Args, CommandFactory};
 use clap_complete::engine::{ArgValueCompleter, CompletionCandidate, PathCompleter, complete as find};
 
 use super::arguments::{Arguments, PipelineArguments, StoreArguments};
+use super::defaults::STORE;
 use super::failure::Failure;
 use super::load::load_pipelines;
 use super::terminal;
@@ -161,7 +162,7 @@ impl Line {
     }
 
     fn known_kinds(&self) -> Vec<KindInfo> {
-        let store = self.store.clone().unwrap_or_else(|| ".asm-pipe".into());
+        let store = self.store.clone().unwrap_or_else(|| STORE.into());
         let Ok(opened) = Untouched::open(&StoreArguments { store }) else {
             return Vec::new();
         };

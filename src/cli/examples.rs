@@ -88,6 +88,33 @@ Examples:
   asm-pipe exec shapes --set images=20 --out drawn
   asm-pipe exec split-pools --in dataset=drawn/dataset --set initial=5 --set validation=5 --out split";
 
+pub(super) const PUSH: &str = "\
+Examples:
+  asm-pipe cache push --remote s3://team/asm-pipe     everything in the store
+  asm-pipe cache push --remote file:///data/team      to a folder that a team shares
+  asm-pipe cache push experiments/strategies.yaml     what this experiment needs, to the remote
+                                                      that asm-pipe.toml names";
+
+pub(super) const PULL: &str = "\
+Examples:
+  asm-pipe cache pull experiments/strategies.yaml      then `asm-pipe run` of it trains nothing
+  asm-pipe cache pull --remote gs://team/asm-pipe      everything";
+
+pub(super) const REMOTE_STATUS: &str = "\
+Examples:
+  asm-pipe cache status                                of everything
+  asm-pipe cache status pipelines/topk_v3.yaml         of what this pipeline needs
+
+Credentials are read from the environment and written nowhere:
+  s3://  AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_REGION,
+         AWS_ENDPOINT_URL; AWS_WEB_IDENTITY_TOKEN_FILE with AWS_ROLE_ARN; the role of the
+         container or machine. AWS_PROFILE is not read; this sets what it stands for:
+         eval \"$(aws configure export-credentials --format env)\"
+  gs://  GOOGLE_SERVICE_ACCOUNT or GOOGLE_APPLICATION_CREDENTIALS (a file);
+         what `gcloud auth application-default login` left; the machine's account
+  az://  AZURE_STORAGE_ACCOUNT with AZURE_STORAGE_KEY or AZURE_STORAGE_SAS_TOKEN;
+         AZURE_CLIENT_ID, AZURE_CLIENT_SECRET and AZURE_TENANT_ID; the machine's identity";
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;

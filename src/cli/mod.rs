@@ -8,6 +8,7 @@ mod compare;
 mod complete;
 mod completions;
 mod data;
+mod defaults;
 mod detect;
 mod diff;
 mod examples;
@@ -24,6 +25,7 @@ mod man;
 mod params;
 mod plan;
 mod progress;
+mod remote;
 mod report;
 mod reproduce;
 mod results;
@@ -44,16 +46,19 @@ mod workspace;
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
-use arguments::{Arguments, Command};
+use arguments::Command;
 pub use failure::{Failure, FailureKind};
 
 /// Reads the arguments, does what they say, prints a failure once, gives the exit code.
 #[must_use]
 pub fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let (arguments, project) = defaults::parse();
     let format = arguments.command.format();
+    if let Err(failure) = &project
+        && arguments.command.wants_project()
+    {
+        return terminal::fail(failure, format);
+    }
     let done = match &arguments.command {
         Command::Run(arguments) => run::run(arguments),
         Command::Plan(arguments) => plan::plan(arguments),

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::figures::{duration, short};
+use super::figures::{duration, short, size};
 use super::terminal::{self, CYAN, DIM, Format, GREEN, RED, RESET, YELLOW};
 use crate::run::{Event, Moment};
 use crate::stage::Progress;
@@ -100,6 +100,21 @@ impl Display {
                 retries + 1
             )),
             Event::StageCached { stage, .. } => self.line(&format!("{DIM}cached   {stage}{RESET}")),
+            Event::StageFetched { stage, bytes, .. } => {
+                self.line(&format!("{DIM}fetched  {stage} {}{RESET}", size(*bytes)));
+            }
+            Event::RemoteWarned { message, hints } => {
+                self.say(&format!("{YELLOW}warning{RESET}: {message}"));
+                for hint in hints {
+                    self.say(&format!("  {CYAN}hint{RESET}: {hint}"));
+                }
+            }
+            Event::RemoteSending { records } => {
+                let ending = if *records == 1 { "" } else { "s" };
+                self.line(&format!(
+                    "sending  {records} record{ending} to the remote; Ctrl-C leaves them unsent"
+                ));
+            }
             Event::StageWaiting { stage, .. } => self.line(&format!("waiting  {stage}: another run is making it")),
             Event::StagePruned { stage, guard } => {
                 self.line(&format!("{DIM}pruned   {stage}: {guard} said stop{RESET}"));

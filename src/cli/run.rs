@@ -1,5 +1,7 @@
 //! `asm-pipe run`: makes what the store lacks, then writes results.
 
+use std::sync::Arc;
+
 use super::arguments::Run;
 use super::failure::{Failure, FailureKind};
 use super::load::{load, unknown_stages};
@@ -9,14 +11,17 @@ use super::settled;
 use super::terminal::{self, Format};
 use super::workspace::Workspace;
 use crate::plan::Plan;
+use crate::remote::{Location, Mode, Remote};
 use crate::run::resources::{available_cpus, available_gpus, available_memory_mib};
-use crate::run::{Interrupt, RunOptions, Summary};
+use crate::run::{Interrupt, RunError, RunOptions, Summary};
 use crate::store::Store;
 
 /// How many stages run at once unless said otherwise: the cores and the memory are the real bounds.
 const JOBS: u32 = 16;
 
 pub(super) fn run(arguments: &Run) -> Result<(), Failure> {
+    // Before anything is written: what is wrong with its URL must not come into a journal.
+    let place = arguments.remote.place()?;
     let store = Store::open(&arguments.store.store)?;
     let mut display = Display::new(arguments.output.format, arguments.quiet);
     let question = settled::question(arguments);
@@ -34,6 +39,8 @@ pub(super) fn run(arguments: &Run) -> Result<(), Failure> {
         gpus: arguments.gpus.unwrap_or_else(available_gpus),
         keep_going: arguments.keep_going,
         force,
+        remote: open_remote(place, arguments.require_remote)?,
+        remote_required: arguments.require_remote,
         ..options(arguments.jobs, arguments.cpus, arguments.memory)
     };
     let interrupt = interruptible();
@@ -46,11 +53,32 @@ pub(super) fn run(arguments: &Run) -> Result<(), Failure> {
         &mut show,
         &interrupt,
     )
-    .map_err(|e| Failure::environment(e.to_string()))?;
+    .map_err(|error| match error {
+        RunError::Remote(error) => error.into(),
+        error => Failure::environment(error.to_string()),
+    })?;
     let written = results::write(&loaded, &summary, &workspace.store, &arguments.results)?;
     tell(arguments, &written)?;
     settled::keep(question.as_ref(), (&loaded, &workspace), &summary, written);
     verdict(&summary)
+}
+
+/// The remote that was named. One that cannot be opened is told of, and the run goes on without it unless it is required.
+fn open_remote(place: Option<(Location, Mode)>, required: bool) -> Result<Option<Arc<Remote>>, Failure> {
+    let Some((place, mode)) = place else {
+        return match required {
+            true => Err(Failure::usage("a remote is required, and none is named").hint("name one with `--remote`")),
+            false => Ok(None),
+        };
+    };
+    match Remote::open(&place, mode) {
+        Ok(remote) => Ok(Some(Arc::new(remote))),
+        Err(error) if required => Err(error.into()),
+        Err(error) => {
+            terminal::warn(&format!("{error}; the run goes on without it"));
+            Ok(None)
+        }
+    }
 }
 
 /// Shows people what was written.
@@ -72,6 +100,8 @@ pub(super) fn options(jobs: Option<u32>, cpus: Option<u32>, memory_mib: Option<u
         gpus: available_gpus(),
         keep_going: false,
         force: Vec::new(),
+        remote: None,
+        remote_required: false,
     }
 }
 

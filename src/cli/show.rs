@@ -15,7 +15,7 @@ use super::subject::Subject;
 use super::terminal::{self, Format};
 use super::workspace::Untouched;
 use crate::run::{Member, Source};
-use crate::store::{Digest, Record, Store};
+use crate::store::{Digest, Maker, Record, Store};
 
 pub(super) fn show(arguments: &Show) -> Result<(), Failure> {
     let opened = Untouched::open(&arguments.store)?;
@@ -73,6 +73,7 @@ struct Shown<'a> {
     made_as: &'a str,
     run: &'a str,
     version: &'a str,
+    maker: Option<&'a Maker>,
 }
 
 #[derive(Serialize)]
@@ -128,6 +129,7 @@ impl<'a> Shown<'a> {
             made_as: &record.stage,
             run: &record.run,
             version: &record.version,
+            maker: record.maker.as_deref(),
         }
     }
 
@@ -165,10 +167,25 @@ impl<'a> Shown<'a> {
             ("  made", made),
             (
                 "  by",
-                format!("run {} as `{}`, asm-pipe {}", self.run, self.made_as, self.version),
+                format!(
+                    "run {} as `{}`, asm-pipe {}{}",
+                    self.run,
+                    self.made_as,
+                    self.version,
+                    self.maker()
+                ),
             ),
         ];
         facts.map(|(name, value)| vec![name.to_owned(), value]).to_vec()
+    }
+
+    /// Who made it where, as far as the record says so.
+    fn maker(&self) -> String {
+        match self.maker {
+            None => String::new(),
+            Some(Maker { user, host }) if host.is_empty() => format!(", {user}"),
+            Some(Maker { user, host }) => format!(", {user} on {host}"),
+        }
     }
 }
 

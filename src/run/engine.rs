@@ -9,6 +9,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::{self, Scope};
 use std::time::{Duration, Instant};
 
+use self::beyond::Beyond;
 use self::look_up::Claim;
 use super::clock::now;
 use super::executor::JobError;
@@ -26,8 +27,9 @@ use super::task::tasks;
 use super::{Event, Interrupt, Moment, saved_plan};
 use crate::plan::{Node, NodeId, Plan};
 use crate::stage::{KindInfo, Registry, StageError};
-use crate::store::{Digest, KeyLock, Record, Store};
+use crate::store::{Digest, InUse, KeyLock, Record, Store};
 
+mod beyond;
 mod look_up;
 mod tell;
 
@@ -91,9 +93,12 @@ pub fn run(
         interrupts: 0,
         asked_to_end: None,
         begin: Instant::now(),
+        in_use: None,
+        beyond: Beyond::new(options),
     };
     thread::scope(|scope| {
         let result = engine.drive(scope, &sender, &receiver);
+        engine.beyond.close();
         if result.is_err() {
             // Nobody listens any more: do not wait for what cannot be told.
             shared.executors.stop(Manner::AtOnce);
@@ -157,6 +162,10 @@ struct Engine<'a, 'e> {
     interrupts: u32,
     asked_to_end: Option<Instant>,
     begin: Instant,
+    /// Held from the lookup of a key until the journal names it, which it does at the latest when the queue is empty. Never while
+    /// waiting for something: the collector would wait for this thread, and a job's thread for the collector.
+    in_use: Option<InUse>,
+    beyond: Beyond<'a>,
 }
 
 impl<'a> Engine<'a, '_> {
@@ -174,14 +183,11 @@ impl<'a> Engine<'a, '_> {
             pipelines: self.shared.plan.pipelines.clone(),
             stages: self.shared.plan.nodes.len(),
         })?;
-        // Held from the lookup of a key until the journal names it, which it does at the latest when the queue is empty.
-        // Never while waiting for something: the collector would wait for this thread, and a job's thread for the collector.
-        let mut in_use = None;
         loop {
             self.notice_interrupts();
             if let Some(happening) = self.queue.pop_front() {
-                if in_use.is_none() {
-                    in_use = Some(self.shared.store.in_use()?);
+                if self.in_use.is_none() {
+                    self.in_use = Some(self.shared.store.in_use()?);
                 }
                 self.announce(&happening)?;
                 for action in self.scheduler.handle(happening) {
@@ -189,17 +195,19 @@ impl<'a> Engine<'a, '_> {
                 }
             } else if self.scheduler.is_finished() {
                 break;
-            } else if self.running == 0 && self.waits.is_empty() {
+            } else if self.running == 0 && self.waits.is_empty() && self.beyond.is_idle() {
                 return Err(RunError::Stuck(self.first_unfinished()));
             } else {
-                in_use = None;
+                self.in_use = None;
                 match receiver.recv_timeout(TICK) {
-                    Ok(told) => self.hear(told)?,
+                    Ok(told) => self.hear(told, scope, sender)?,
                     Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
                 }
                 self.ask_for_held_keys();
             }
         }
+        self.in_use = None;
+        self.finish_sending(scope, sender, receiver)?;
         let (counts, seconds) = (self.counts(), self.begin.elapsed().as_secs_f64());
         self.emit(Event::RunFinished { counts, seconds })
     }
@@ -215,6 +223,7 @@ impl<'a> Engine<'a, '_> {
     {
         match action {
             Action::Resolve(node) => match self.look_up(node) {
+                Ok(happening) if self.ask_remote(node, &happening, sender) => {}
                 Ok(happening) => self.queue.push_back(happening),
                 Err(error) => self.fail(node, error),
             },
@@ -311,8 +320,22 @@ impl<'a> Engine<'a, '_> {
         Ok(())
     }
 
-    fn hear(&mut self, told: Told) -> Result<(), RunError> {
+    fn hear<'scope>(
+        &mut self,
+        told: Told,
+        scope: &'scope Scope<'scope, 'a>,
+        sender: &Sender<Told>,
+    ) -> Result<(), RunError>
+    where
+        'a: 'scope,
+    {
         match told {
+            Told::Answered { key, answer } => self.hear_answer(key, answer, scope, sender),
+            Told::Fetched { record, fetched } => self.hear_fetched(&record, fetched, scope, sender),
+            Told::Sent { record, sending } => {
+                self.beyond.hear_sent(&record, sending);
+                Ok(())
+            }
             Told::Progress(node, progress) => {
                 let stage = self.name(node);
                 self.emit(Event::StageProgress { stage, progress })
@@ -350,6 +373,7 @@ impl<'a> Engine<'a, '_> {
                         self.made.insert(record.key);
                         match self.answer(node, &record) {
                             Ok(stop) => {
+                                self.send_back(&record, scope, sender);
                                 self.nodes[node.0].record = Some(*record);
                                 self.queue.push_back(Happening::Finished { node, stop });
                             }

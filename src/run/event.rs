@@ -35,6 +35,17 @@ pub enum Event {
         /// Its key.
         key: String,
     },
+    /// The remote had the outputs. They are in the store now; that the stage is cached is told next.
+    StageFetched {
+        /// The stage.
+        stage: String,
+        /// Its key.
+        key: String,
+        /// How many objects came.
+        objects: usize,
+        /// Their bytes.
+        bytes: u64,
+    },
     /// Another run is making these outputs; this one waits for them.
     StageWaiting {
         /// The stage.
@@ -119,6 +130,18 @@ pub enum Event {
         stage: String,
         /// What failed, or `interrupted`.
         because: String,
+    },
+    /// Something is wrong with the remote. The run goes on without it.
+    RemoteWarned {
+        /// What.
+        message: String,
+        /// What to try.
+        hints: Vec<String>,
+    },
+    /// All stages have ended, and records of what was made are still being sent to the remote.
+    RemoteSending {
+        /// How many.
+        records: usize,
     },
     /// The run ends.
     RunFinished {

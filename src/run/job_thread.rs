@@ -9,8 +9,9 @@ use super::job_log::JobLog;
 use super::perform::{Work, perform};
 use super::scratch::Spares;
 use crate::plan::NodeId;
+use crate::remote::{Answered, Fetched, RemoteError, Sending};
 use crate::stage::{Progress, Reporter, StageError};
-use crate::store::{Record, Store};
+use crate::store::{Digest, Record, Store};
 
 /// What a job thread says.
 pub(crate) enum Told {
@@ -24,6 +25,21 @@ pub(crate) enum Told {
         attempt: u32,
         error: StageError,
         pause: Duration,
+    },
+    /// The remote has been asked for a key.
+    Answered {
+        key: Digest,
+        answer: Result<Answered, RemoteError>,
+    },
+    /// A record that the remote has was fetched, or was not.
+    Fetched {
+        record: Box<Record>,
+        fetched: Result<Fetched, RemoteError>,
+    },
+    /// A record was sent to the remote, or was not.
+    Sent {
+        record: Box<Record>,
+        sending: Result<Sending, RemoteError>,
     },
     /// It has ended, and the thread with it.
     Ended {

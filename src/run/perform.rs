@@ -15,6 +15,7 @@ use std::time::Instant;
 
 use super::clock::now;
 use super::executor::{Executor, JobError};
+use super::maker;
 use super::process_mark::end_orphan;
 use super::resolve::{Resolved, check_outside, store_error};
 use super::scratch::{Spares, empty};
@@ -153,5 +154,6 @@ fn record(work: &Work<'_>, outcome: Outcome, outputs: BTreeMap<String, Output>, 
         run: work.run.to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         cpus: work.cpus,
+        maker: Some(Box::new(maker::maker())),
     }
 }

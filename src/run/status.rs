@@ -254,6 +254,9 @@ fn told(moment: Moment) -> Told {
         Event::StageSkipped { stage, because } => (stage, StageStatus::Skipped { because }),
         Event::RunFinished { counts, seconds } => return Told::Run(RunState::Finished { counts, seconds }),
         Event::RunStarted { .. }
+        | Event::StageFetched { .. }
+        | Event::RemoteWarned { .. }
+        | Event::RemoteSending { .. }
         | Event::StageProgress { .. }
         | Event::StageLog { .. }
         | Event::StageRetried { .. } => return Told::Nothing,

@@ -1,11 +1,13 @@
 //! How a run is to go, and how it went.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::End;
 use super::event::Counts;
 use super::resources::{available_cpus, available_gpus, available_memory_mib};
 use super::task::UnknownKind;
+use crate::remote::{Remote, RemoteError};
 use crate::stage::StageError;
 use crate::store::{Digest, Record, StoreError};
 
@@ -24,6 +26,10 @@ pub struct RunOptions {
     pub keep_going: bool,
     /// Stages to run though the store has their outputs: names in the plan, or in the pipeline (then in every round).
     pub force: Vec<String>,
+    /// Where to ask for what the store does not have, and to send what is made. For one run.
+    pub remote: Option<Arc<Remote>>,
+    /// End the run when the remote cannot be asked, instead of going on without it.
+    pub remote_required: bool,
 }
 
 impl RunOptions {
@@ -38,6 +44,8 @@ impl RunOptions {
             gpus: available_gpus(),
             keep_going: false,
             force: Vec::new(),
+            remote: None,
+            remote_required: false,
         }
     }
 }
@@ -87,6 +95,9 @@ pub enum RunError {
     /// The store as a whole cannot be used.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The remote cannot be asked, and the run was not to go on without it.
+    #[error(transparent)]
+    Remote(#[from] RemoteError),
     /// A bug: nothing runs, and not all has ended.
     #[error("the run cannot go on: `{0}` waits for something that does not happen")]
     Stuck(String),

@@ -42,6 +42,8 @@ impl World {
             gpus: 0,
             keep_going: true,
             force: Vec::new(),
+            remote: None,
+            remote_required: false,
         };
         Self {
             folder,

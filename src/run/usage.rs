@@ -95,6 +95,9 @@ impl Usage {
                 self.ahead.remove(&own_name(stage));
             }
             Event::RunStarted { .. }
+            | Event::StageFetched { .. }
+            | Event::RemoteWarned { .. }
+            | Event::RemoteSending { .. }
             | Event::StageProgress { .. }
             | Event::StageLog { .. }
             | Event::StageRetried { .. }

@@ -29,12 +29,14 @@ const SIZES: [(&str, f64); 6] = [
 const TIMES: [(&str, f64); 5] = [("s", 1.0), ("min", 60.0), ("m", 60.0), ("h", 3600.0), ("d", 86_400.0)];
 
 /// Reads `2GiB` as MiB.
-pub(super) fn memory_mib(text: &str) -> Option<u64> {
+#[must_use]
+pub fn memory_mib(text: &str) -> Option<u64> {
     amount(text, &SIZES).map(|mib| mib.ceil() as u64)
 }
 
 /// Reads `90min` as seconds.
-pub(super) fn seconds(text: &str) -> Option<f64> {
+#[must_use]
+pub fn seconds(text: &str) -> Option<f64> {
     amount(text, &TIMES)
 }
 

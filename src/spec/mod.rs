@@ -35,7 +35,7 @@ pub use check::{experiment_schema, param_schema, pipeline_schema};
 pub use diagnostic::{Diagnostic, Severity, sort_diagnostics};
 pub use emit::emit;
 pub use experiment::{Experiment, load_experiment};
-pub use limits::Limits;
+pub use limits::{Limits, memory_mib, seconds};
 pub use load::{LoadOptions, Loaded, ReadText, load, load_text};
 pub use locate::{Found, Step, locate, steps};
 pub use matrix::{Combination, Setting};

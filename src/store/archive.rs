@@ -259,7 +259,7 @@ impl Store {
     }
 
     /// Why a record is not whole in the store; none if it is.
-    fn what_lacks(&self, record: &Record) -> Result<Option<String>, StoreError> {
+    pub(super) fn what_lacks(&self, record: &Record) -> Result<Option<String>, StoreError> {
         for (name, output) in &record.outputs {
             if let Some((digest, condition)) = self.first_bad(output)? {
                 let how = if condition == Condition::Damaged {

@@ -32,7 +32,7 @@ pub(super) enum Sync {
 const FEW: usize = 16;
 
 /// Outputs of up to so many bytes are forced to the disk together with others: they are soon made again should the power fail.
-const SMALL: u64 = 1 << 20;
+pub(super) const SMALL: u64 = 1 << 20;
 
 /// So many of them at most.
 const MOST_PENDING: usize = 512;
@@ -111,7 +111,7 @@ impl Store {
     }
 
     /// Notes stamps: of what is on the disk for all, of the rest for this process until [`Self::settle`].
-    fn note(&self, stamps: &[(Digest, Stamp)], sync: Sync) -> Result<(), StoreError> {
+    pub(super) fn note(&self, stamps: &[(Digest, Stamp)], sync: Sync) -> Result<(), StoreError> {
         match sync {
             Sync::Now => self.stamps.add(stamps),
             Sync::Later if self.stamps.add_pending(stamps) < MOST_PENDING => {}

@@ -18,7 +18,8 @@ pub struct Output {
     pub folder: bool,
 }
 
-/// What is known of a stage that succeeded. Holds no path of the store or of the user's machine.
+/// What is known of a stage that succeeded. Holds no path of the store or of the user's machine. Who made it where and when is told
+/// to people: no key and no digest of an output depends on it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Record {
     /// The stage key.
@@ -44,6 +45,18 @@ pub struct Record {
     pub version: String,
     /// Cores it had.
     pub cpus: u32,
+    /// Who made it where, if that is known.
+    #[serde(default)]
+    pub maker: Option<Box<Maker>>,
+}
+
+/// Who made something where: told to people, so that a team knows whom to ask.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Maker {
+    /// The user's name, or number.
+    pub user: String,
+    /// The machine's name; empty if it has none.
+    pub host: String,
 }
 
 /// JSON has no infinities and no NaN: both are written as null and read as NaN.
@@ -103,7 +116,7 @@ pub(super) fn read(path: &Path, key: &Digest) -> Result<Read, StoreError> {
     })
 }
 
-fn parse(text: &[u8]) -> Option<Record> {
+pub(super) fn parse(text: &[u8]) -> Option<Record> {
     let end = text.iter().position(|&byte| byte == b'\n')?;
     let (line, check) = (&text[..end], &text[end + 1..]);
     let check: Digest = serde_json::from_slice(check).ok()?;
@@ -134,6 +147,10 @@ pub(super) mod tests {
             run: "r".into(),
             version: "0.1.0".into(),
             cpus: 2,
+            maker: Some(Box::new(Maker {
+                user: "someone".into(),
+                host: "a-machine".into(),
+            })),
         }
     }
 

@@ -1,5 +1,6 @@
 //! A folder in which the program is run as a user runs it.
 
+pub(crate) mod s3;
 pub(crate) mod schema;
 pub(crate) mod scripted;
 
@@ -61,7 +62,12 @@ impl Project {
     pub(crate) fn command(&self, arguments: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_asm-pipe"));
         command.current_dir(self.folder.path()).stdin(Stdio::null());
-        for variable in ["ASM_PIPE_STORE", "ASM_PIPE_PROVIDERS"] {
+        for variable in [
+            "ASM_PIPE_STORE",
+            "ASM_PIPE_PROVIDERS",
+            "ASM_PIPE_REMOTE",
+            "ASM_PIPE_REMOTE_MODE",
+        ] {
             command.env_remove(variable);
         }
         for argument in arguments.split_whitespace() {

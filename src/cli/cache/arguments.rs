@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use super::super::arguments::{OutputArguments, PipelineArguments, StoreArguments};
+use super::super::examples;
+use super::super::remote::RemoteArguments;
 use super::super::terminal::Format;
 
 /// `asm-pipe cache`.
@@ -36,6 +38,17 @@ pub(super) enum CacheCommand {
     Export(Export),
     /// Take records and outputs from a folder that `export` made; each is checked.
     Import(Import),
+    /// Send records and outputs to the remote, the store that a team shares. What is there is not sent again.
+    ///
+    /// A record is sent after everything that it needs, so a push that is cut off leaves nothing behind that would be taken for whole;
+    /// said again it goes on with what is not there yet.
+    Push(Push),
+    /// Fetch records and outputs from the remote. Each is checked by its digest; what is damaged is refused.
+    ///
+    /// A run with a remote fetches by itself what it needs. `pull` does it beforehand, for a machine that will be without a network.
+    Pull(Pull),
+    /// Say what is here, what is on the remote, and whether the remote can be reached.
+    Status(Status),
 }
 
 /// `asm-pipe cache size`.
@@ -114,6 +127,57 @@ pub(super) struct Import {
     pub(super) output: OutputArguments,
 }
 
+/// `asm-pipe cache push`.
+#[derive(Debug, Args)]
+#[command(after_help = examples::PUSH)]
+pub(super) struct Push {
+    /// Pipeline files: only what the store has of these. Everything by default.
+    #[arg(value_name = "FILE")]
+    pub(super) pipelines: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(super) changes: ChangeArguments,
+    #[command(flatten)]
+    pub(super) remote: RemoteArguments,
+    #[command(flatten)]
+    pub(super) store: StoreArguments,
+    #[command(flatten)]
+    pub(super) output: OutputArguments,
+}
+
+/// `asm-pipe cache pull`.
+#[derive(Debug, Args)]
+#[command(after_help = examples::PULL)]
+pub(super) struct Pull {
+    /// Pipeline files: only what these need. Everything by default.
+    #[arg(value_name = "FILE")]
+    pub(super) pipelines: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(super) changes: ChangeArguments,
+    #[command(flatten)]
+    pub(super) remote: RemoteArguments,
+    #[command(flatten)]
+    pub(super) store: StoreArguments,
+    #[command(flatten)]
+    pub(super) output: OutputArguments,
+}
+
+/// `asm-pipe cache status`.
+#[derive(Debug, Args)]
+#[command(after_help = examples::REMOTE_STATUS)]
+pub(super) struct Status {
+    /// Pipeline files: only these. Everything by default.
+    #[arg(value_name = "FILE")]
+    pub(super) pipelines: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(super) changes: ChangeArguments,
+    #[command(flatten)]
+    pub(super) remote: RemoteArguments,
+    #[command(flatten)]
+    pub(super) store: StoreArguments,
+    #[command(flatten)]
+    pub(super) output: OutputArguments,
+}
+
 /// `asm-pipe check-determinism`.
 #[derive(Debug, Args)]
 pub(in super::super) struct CheckDeterminism {
@@ -167,6 +231,9 @@ impl Cache {
             CacheCommand::Gc(a) => a.output.format,
             CacheCommand::Export(a) => a.output.format,
             CacheCommand::Import(a) => a.output.format,
+            CacheCommand::Push(a) => a.output.format,
+            CacheCommand::Pull(a) => a.output.format,
+            CacheCommand::Status(a) => a.output.format,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::super::arguments::{PipelineArguments, StoreArguments};
 use super::super::failure::Failure;
 use super::super::figures;
 use super::super::load::load;
@@ -26,7 +27,7 @@ pub(super) fn export(arguments: &Export) -> Result<(), Failure> {
     let keys = if arguments.pipelines.is_empty() {
         None
     } else {
-        Some(keys(arguments)?)
+        Some(keys(&arguments.changes.of(&arguments.pipelines), &arguments.store)?)
     };
     let exported = store.export_archive(keys.as_ref(), folder)?;
     if arguments.output.format == Format::Json {
@@ -44,10 +45,10 @@ pub(super) fn export(arguments: &Export) -> Result<(), Failure> {
     ))
 }
 
-/// What the store has of the pipelines.
-fn keys(arguments: &Export) -> Result<BTreeSet<Digest>, Failure> {
-    let workspace = Workspace::open(&arguments.store)?;
-    let loaded = load(&arguments.changes.of(&arguments.pipelines), &[], &workspace.registry)?;
+/// What the store has of pipelines.
+pub(super) fn keys(pipelines: &PipelineArguments, store: &StoreArguments) -> Result<BTreeSet<Digest>, Failure> {
+    let workspace = Workspace::open(store)?;
+    let loaded = load(pipelines, &[], &workspace.registry)?;
     let forecasts = forecast(&loaded.plan, &workspace.registry, &workspace.store, &[])
         .map_err(|e| Failure::environment(e.to_string()))?;
     let hits = forecasts.iter().filter_map(|forecast| match forecast {

@@ -29,7 +29,7 @@ impl Engine<'_, '_> {
         self.ask_store(node, key)
     }
 
-    fn ask_store(&mut self, node: NodeId, key: Digest) -> Result<Happening, StageError> {
+    pub(super) fn ask_store(&mut self, node: NodeId, key: Digest) -> Result<Happening, StageError> {
         let shared = self.shared;
         let resolved = self.nodes[node.0]
             .resolved
