@@ -17,6 +17,7 @@ mod main_job;
 mod results;
 mod serve;
 mod shell;
+mod slurm;
 mod spec;
 mod strategies;
 mod support;

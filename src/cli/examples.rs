@@ -52,6 +52,13 @@ Examples:
   asm-pipe status           the newest run, stage by stage
   asm-pipe status 20261122  the newest whose id begins so; `asm-pipe runs` lists them";
 
+pub(super) const EXEC_JOB: &str = "\
+`asm-pipe run --executor slurm` makes such folders and has the cluster call this. It reports to `report.jsonl`, prints nothing, and writes \
+`outcome.json` last. It goes on from the checkpoints in the job's `keep` folder. A job that has ended is not done again.
+
+Example:
+  asm-pipe exec-job .asm-pipe/scratch/KEY/attempts/NAME";
+
 pub(super) const STAGES: &str = "\
 Examples:
   asm-pipe stages

@@ -1,6 +1,6 @@
 //! `asm-pipe run`: makes what the store lacks, then writes results.
 
-use super::arguments::Run;
+use super::arguments::{Executor, Run};
 use super::failure::{Failure, FailureKind};
 use super::load::{load, unknown_stages};
 use super::progress::Display;
@@ -9,14 +9,16 @@ use super::settled;
 use super::terminal::{self, Format};
 use super::workspace::Workspace;
 use crate::plan::Plan;
+use crate::project::Project;
 use crate::run::resources::{available_cpus, available_gpus, available_memory_mib};
+use crate::run::slurm::SlurmOptions;
 use crate::run::{Interrupt, RunOptions, Summary};
 use crate::store::Store;
 
 /// How many stages run at once unless said otherwise: the cores and the memory are the real bounds.
 const JOBS: u32 = 16;
 
-pub(super) fn run(arguments: &Run) -> Result<(), Failure> {
+pub(super) fn run(arguments: &Run, project: &Project) -> Result<(), Failure> {
     let store = Store::open(&arguments.store.store)?;
     let mut display = Display::new(arguments.output.format, arguments.quiet);
     let question = settled::question(arguments);
@@ -34,6 +36,10 @@ pub(super) fn run(arguments: &Run) -> Result<(), Failure> {
         gpus: arguments.gpus.unwrap_or_else(available_gpus),
         keep_going: arguments.keep_going,
         force,
+        slurm: (arguments.executor == Executor::Slurm).then(|| SlurmOptions {
+            settings: project.slurm.clone(),
+            detach: arguments.detach,
+        }),
         ..options(arguments.jobs, arguments.cpus, arguments.memory)
     };
     let interrupt = interruptible();
@@ -72,6 +78,7 @@ pub(super) fn options(jobs: Option<u32>, cpus: Option<u32>, memory_mib: Option<u
         gpus: available_gpus(),
         keep_going: false,
         force: Vec::new(),
+        slurm: None,
     }
 }
 

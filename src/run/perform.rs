@@ -18,7 +18,8 @@ use super::executor::{Executor, JobError};
 use super::process_mark::end_orphan;
 use super::resolve::{Resolved, check_outside, store_error};
 use super::scratch::{Spares, empty};
-use crate::stage::{Input, Job, KindInfo, Outcome, Reporter, StageError, protocol};
+use super::submission::Submission;
+use crate::stage::{Input, Job, KindInfo, Needs, Outcome, Reporter, StageError, protocol};
 use crate::store::{KeyLock, Output, Record, Store};
 
 /// A job that may begin: its key is locked.
@@ -30,6 +31,7 @@ pub(crate) struct Work<'a> {
     pub(crate) resolved: Resolved,
     pub(crate) lock: KeyLock,
     pub(crate) cpus: u32,
+    pub(crate) needs: Needs,
     pub(crate) run: &'a str,
     /// Begin from nothing, without the checkpoints of an earlier attempt.
     pub(crate) afresh: bool,
@@ -64,8 +66,11 @@ fn prepare(store: &Store, work: &Work<'_>, folder: &Path) -> Result<Job, StageEr
     empty(&folder.join("out"))?;
     if work.afresh {
         empty(&folder.join("keep"))?;
+        Submission::abandon(folder);
     }
-    make(store, work.kind, work.params, &work.resolved, work.cpus, folder)
+    let job = make(store, work.kind, work.params, &work.resolved, work.cpus, folder)?;
+    let needs = work.needs;
+    Ok(Job { needs, ..job })
 }
 
 /// Makes the job's folder and brings its inputs to hand.
@@ -108,6 +113,7 @@ pub(crate) fn make(
         keep: folder.join("keep"),
         folder,
         cpus,
+        needs: Needs::default(),
     })
 }
 

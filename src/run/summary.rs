@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use super::End;
 use super::event::Counts;
 use super::resources::{available_cpus, available_gpus, available_memory_mib};
+use super::slurm::SlurmOptions;
 use super::task::UnknownKind;
 use crate::stage::StageError;
 use crate::store::{Digest, Record, StoreError};
@@ -24,6 +25,8 @@ pub struct RunOptions {
     pub keep_going: bool,
     /// Stages to run though the store has their outputs: names in the plan, or in the pipeline (then in every round).
     pub force: Vec<String>,
+    /// Have Slurm do the jobs that need a process of their own.
+    pub slurm: Option<SlurmOptions>,
 }
 
 impl RunOptions {
@@ -38,6 +41,7 @@ impl RunOptions {
             gpus: available_gpus(),
             keep_going: false,
             force: Vec::new(),
+            slurm: None,
         }
     }
 }

@@ -42,6 +42,7 @@ impl World {
             gpus: 0,
             keep_going: true,
             force: Vec::new(),
+            slurm: None,
         };
         Self {
             folder,

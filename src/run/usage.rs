@@ -97,6 +97,7 @@ impl Usage {
             Event::RunStarted { .. }
             | Event::StageProgress { .. }
             | Event::StageLog { .. }
+            | Event::StagePlaced { .. }
             | Event::StageRetried { .. }
             | Event::RunFinished { .. } => {}
         }
