@@ -18,6 +18,7 @@ mod results;
 mod serve;
 mod shell;
 mod slurm;
+mod slurm_cluster;
 mod spec;
 mod strategies;
 mod support;

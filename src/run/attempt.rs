@@ -6,7 +6,6 @@
 //! scratch/<key>/attempts/<name>/out/           outputs
 //! scratch/<key>/attempts/<name>/report.jsonl   what it says meanwhile: a message of the provider protocol a line
 //! scratch/<key>/attempts/<name>/outcome.json   how it ended; written last, aside and renamed
-//! scratch/<key>/attempts/<name>/batch.log      what was printed besides
 //! scratch/<key>/keep/                          checkpoints, shared by all attempts
 //! ```
 //!
@@ -60,8 +59,6 @@ impl Attempt {
     const REPORT: &'static str = "report.jsonl";
     const OUTCOME: &'static str = "outcome.json";
     const CLAIM: &'static str = "claim";
-    /// Where what its program prints besides is to go.
-    pub(crate) const PRINTED: &'static str = "batch.log";
 
     /// An attempt that is there.
     pub(crate) fn at(folder: &Path) -> Self {
@@ -162,15 +159,6 @@ impl Attempt {
     /// Whether its program has begun.
     pub(crate) fn has_begun(&self) -> bool {
         self.folder.join(Self::REPORT).exists()
-    }
-
-    /// The last lines of what was printed besides.
-    pub(crate) fn printed(&self) -> Vec<String> {
-        let text = fs_err::read(self.folder.join(Self::PRINTED)).unwrap_or_default();
-        let text = String::from_utf8_lossy(&text);
-        let lines: Vec<&str> = text.lines().collect();
-        let last = &lines[lines.len().saturating_sub(5)..];
-        last.iter().map(|line| (*line).to_owned()).collect()
     }
 
     /// Gives the outputs of an attempt that counts their places in the job.

@@ -118,7 +118,8 @@ def run_task(job, index):
     if doom != "-":
         move(task, doom)
         return
-    child = subprocess.Popen(["sh", str(script)], env=environment, start_new_session=True)
+    with open(flag(task["flags"], "output").replace("%a", str(index)), "ab") as output:
+        child = subprocess.Popen(["sh", str(script)], env=environment, start_new_session=True, stdout=output, stderr=output)
     move(task, "RUNNING", pid=child.pid)
     while child.poll() is None:
         kill = HOME / "kill-now"

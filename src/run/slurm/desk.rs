@@ -39,6 +39,9 @@ const TRIES: u32 = 20;
 /// A job that was about to be submitted, and that the queue does not show, is looked for this long.
 const UNSURE: Duration = Duration::from_secs(10);
 
+/// So many of the last lines that a job printed are told.
+const PRINTED: usize = 8;
+
 /// What all names of ours begin with.
 const PREFIX: &str = "asm-pipe-";
 
@@ -210,9 +213,25 @@ impl Desk {
         self.shared.state().watches.len()
     }
 
-    /// Watches a job no more.
+    /// Watches a job no more. What it has printed is gone with that, unless it goes on.
     pub(super) fn forget(&self, attempt: &str) {
-        self.shared.state().watches.remove(attempt);
+        let printed = self.shared.printed_by(attempt);
+        let mut state = self.shared.state();
+        state.watches.remove(attempt);
+        if let Some(path) = printed.filter(|_| state.stopping != Some(Stopping::Leave)) {
+            // It may never have begun.
+            let _ = fs_err::remove_file(path);
+        }
+    }
+
+    /// The last lines that a job and Slurm have printed besides what it reports.
+    pub(super) fn printed(&self, attempt: &str) -> Vec<String> {
+        let path = self.shared.printed_by(attempt);
+        let text = path.and_then(|path| fs_err::read(path).ok()).unwrap_or_default();
+        let text = String::from_utf8_lossy(&text);
+        let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+        let last = &lines[lines.len().saturating_sub(PRINTED)..];
+        last.iter().map(|line| (*line).to_owned()).collect()
     }
 
     /// How the run ends, if it does.
@@ -315,6 +334,18 @@ impl Watch {
 impl Shared {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Where what jobs print goes.
+    fn printed(&self) -> PathBuf {
+        self.store.join("slurm")
+    }
+
+    fn printed_by(&self, attempt: &str) -> Option<PathBuf> {
+        let state = self.state();
+        let submission = state.watches.get(attempt)?.submission.as_ref()?;
+        let name = format!("{}_{}.out", submission.name, submission.index);
+        Some(self.printed().join(name))
     }
 
     /// What the thread does until the desk is closed.
@@ -461,9 +492,12 @@ impl Shared {
         let Some(first) = batch.wishes.first() else {
             return Ok(0);
         };
-        let flags = first.shape.flags(&batch.name, batch.wishes.len());
+        let printed = self.printed();
+        // Without the folder Slurm could not start them.
+        fs_err::create_dir_all(&printed).map_err(|error| Trouble::Said("the store".to_owned(), error.to_string()))?;
+        let flags = first.shape.flags(&batch.name, batch.wishes.len(), &printed);
         let folders = batch.wishes.iter().map(|wish| wish.attempt.folder());
-        let script = script(&self.program, &self.store, Attempt::PRINTED, folders);
+        let script = script(&self.program, &self.store, folders);
         let said = self.client.call("sbatch", &flags, &script)?;
         queue::submitted(&said).ok_or_else(|| Trouble::Said("sbatch".to_owned(), said.trim().to_owned()))
     }

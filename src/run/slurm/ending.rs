@@ -88,7 +88,24 @@ impl fmt::Display for Ending {
     }
 }
 
+/// What Slurm prints into a job's output when it has taken too much memory. Only where it uses control groups does the state say so.
+const OUT_OF_MEMORY: [&str; 3] = ["memory limit", "oom-kill", "oom_kill"];
+
 impl Ending {
+    /// The same with what was printed, which may say more than the state.
+    pub(super) fn with(self, printed: Vec<String>) -> Self {
+        let is_of_slurm = |line: &&String| line.starts_with("slurmstepd");
+        let is_told = printed
+            .iter()
+            .filter(is_of_slurm)
+            .any(|line| OUT_OF_MEMORY.iter().any(|words| line.to_lowercase().contains(words)));
+        let how = match self.how {
+            How::Failed | How::Cancelled if is_told => How::OutOfMemory,
+            how => how,
+        };
+        Self { how, printed, ..self }
+    }
+
     /// As the failure of a stage. `memory_mib` is what the job was given.
     pub(super) fn error(&self, memory_mib: Option<u64>) -> StageError {
         let error = StageError::new(self.to_string());
@@ -116,6 +133,24 @@ impl Ending {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_slurm_printed_tells_of_memory_where_the_state_does_not() {
+        let ended = |how, line: &str| {
+            let ending = Ending {
+                how,
+                job: "1_0".to_owned(),
+                node: None,
+                reason: None,
+                printed: Vec::new(),
+            };
+            ending.with(vec![line.to_owned()]).how
+        };
+        let limit = "slurmstepd: error: Exceeded job memory limit";
+        assert_eq!(ended(How::Failed, limit), How::OutOfMemory);
+        assert_eq!(ended(How::TimedOut, limit), How::TimedOut);
+        assert_eq!(ended(How::Failed, "my memory limit is low"), How::Failed);
+    }
 
     #[test]
     fn ends_are_told_apart_and_what_is_no_end_or_unknown_is_none() {

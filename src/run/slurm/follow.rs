@@ -76,23 +76,23 @@ pub(super) fn follow(desk: &Desk, attempt: &Attempt, options: &SlurmOptions, rep
             });
             match (ending, killed) {
                 // Why a process was killed is Slurm's to say.
-                (Some(ending), Some(_)) if ending.how == How::OutOfMemory => return over_with(ending, attempt),
-                (Some(_), Some(error)) => return Followed::Failed(error),
+                (Some(ending), Some(error)) => {
+                    let ending = ending.with(desk.printed(attempt.name()));
+                    return match ending.how {
+                        How::OutOfMemory => Followed::Over(ending),
+                        _ => Followed::Failed(error),
+                    };
+                }
                 (None, Some(error)) if since.elapsed() >= lag.max(poll * 2) => return Followed::Failed(error),
-                (Some(ending), None) if since.elapsed() >= lag => return over_with(ending, attempt),
+                (Some(ending), None) if since.elapsed() >= lag => {
+                    return Followed::Over(ending.with(desk.printed(attempt.name())));
+                }
                 _ => {}
             }
         }
         let crowd = Duration::from_secs_f64(desk.count() as f64 / LOOKS_A_SECOND);
         desk.wait(poll.min(LOOK).max(crowd));
     }
-}
-
-fn over_with(ending: Ending, attempt: &Attempt) -> Followed {
-    Followed::Over(Ending {
-        printed: attempt.printed(),
-        ..ending
-    })
 }
 
 /// What a result says; the error of one whose process was killed, about which Slurm may know more.

@@ -43,15 +43,18 @@ impl Shape {
         }
     }
 
-    /// The flags of `sbatch` for so many jobs under one name.
-    pub(super) fn flags(&self, name: &str, count: usize) -> Vec<String> {
+    /// The flags of `sbatch` for so many jobs under one name. What they print goes into files of this folder.
+    pub(super) fn flags(&self, name: &str, count: usize, printed: &Path) -> Vec<String> {
         let mut flags = vec![
             "--parsable".to_owned(),
             format!("--job-name={name}"),
             format!("--array=0-{}", count.saturating_sub(1)),
             // A lost job is handed over again by the run, so that this is said and bounded.
             "--no-requeue".to_owned(),
-            "--output=/dev/null".to_owned(),
+            format!(
+                "--output={}/{name}_%a.out",
+                printed.display().to_string().replace('%', "%%")
+            ),
             format!("--cpus-per-task={}", self.cpus),
         ];
         flags.extend(self.memory_mib.map(|mib| format!("--mem={mib}M")));
@@ -63,12 +66,7 @@ impl Shape {
 }
 
 /// The script of an array: each task does the attempt of its place in the list.
-pub(super) fn script<'a>(
-    program: &Path,
-    store: &Path,
-    printed: &str,
-    attempts: impl Iterator<Item = &'a Path>,
-) -> String {
+pub(super) fn script<'a>(program: &Path, store: &Path, attempts: impl Iterator<Item = &'a Path>) -> String {
     let mut text = "#!/bin/sh\ncase \"${SLURM_ARRAY_TASK_ID:-0}\" in\n".to_owned();
     for (index, attempt) in attempts.enumerate() {
         text += &format!("{index}) at={} ;;\n", quoted(attempt));
@@ -77,11 +75,7 @@ pub(super) fn script<'a>(
              # A network file system may show the folder late.\n\
              tries=0\n\
              until [ -d \"$at\" ] || [ $tries -ge 60 ]; do sleep 1; tries=$((tries + 1)); done\n";
-    text += &format!(
-        "exec {} exec-job \"$at\" --store {} >>\"$at/{printed}\" 2>&1\n",
-        quoted(program),
-        quoted(store)
-    );
+    text += &format!("exec {} exec-job \"$at\" --store {}\n", quoted(program), quoted(store));
     text
 }
 
@@ -125,11 +119,11 @@ mod tests {
         };
         let shape = Shape::new(&job(Needs::default()), request.clone(), Some(500));
         assert_eq!(
-            shape.flags("n", 3)[2..],
+            shape.flags("n", 3, Path::new("/100%"))[2..],
             [
                 "--array=0-2",
                 "--no-requeue",
-                "--output=/dev/null",
+                "--output=/100%%/n_%a.out",
                 "--cpus-per-task=4",
                 "--mem=2000M",
                 "--gres=gpu:1",
@@ -160,16 +154,14 @@ mod tests {
         let text = script(
             Path::new("echo"),
             Path::new("/s t"),
-            "said",
             folders.iter().map(PathBuf::as_path),
         );
         for (index, folder) in folders.iter().enumerate() {
-            let status = std::process::Command::new("sh")
+            let output = std::process::Command::new("sh")
                 .args(["-c", &text])
                 .env("SLURM_ARRAY_TASK_ID", index.to_string())
-                .status();
-            assert!(status.unwrap().success());
-            let said = fs_err::read_to_string(folder.join("said")).unwrap();
+                .output();
+            let said = String::from_utf8(output.unwrap().stdout).unwrap();
             assert_eq!(said.trim(), format!("exec-job {} --store /s t", folder.display()));
         }
     }
