@@ -445,3 +445,75 @@ fn what_fails_in_a_job_fails_as_here_and_a_timeout_is_kept_by_the_job() {
         "{there:?}"
     );
 }
+
+#[test]
+fn pilots_do_many_jobs_each_and_give_what_this_machine_gives() {
+    let cluster = Cluster::new(&stages(8), "pilot = {allocations = 2, time = '10min'}\n");
+    let there = cluster.done("run p.yaml --format json").events();
+    let here = cluster
+        .done("run p.yaml --format json --executor local --store here")
+        .events();
+    assert_eq!(digests(&there).len(), 8);
+    assert_eq!(digests(&there), digests(&here));
+    // A second pair comes only if the first had ended before all were ready.
+    assert!(cluster.jobs().len() <= 4, "{:?}", cluster.jobs());
+    assert!(cluster.done("log s3").stdout.contains("said s3"));
+    let call = &cluster.calls("sbatch")[0];
+    assert_eq!(flag(call, "time").as_deref(), Some("10"));
+}
+
+#[test]
+fn what_a_lost_pilot_had_taken_is_put_back() {
+    let work = "touch $MARK; test -e $GO || sleep 100; echo x > {out.x}";
+    let text = format!("stages:\n{}", stage("s", work, ""));
+    let cluster = Cluster::new(&text, "pilot = {allocations = 1, time = '10min'}\n");
+    let (mark, go) = (cluster.project.path("mark"), cluster.project.path("go"));
+    let mut run = cluster.command("run p.yaml");
+    run.env("MARK", &mark).env("GO", &go).stderr(Stdio::null());
+    let mut run = run.spawn().unwrap();
+    wait_for("it has begun", || mark.exists());
+    cluster.project.file("go", "");
+    cluster.set("kill-now", "TIMEOUT");
+    wait_for("the pilot is gone", || cluster.states().contains(&"TIMEOUT".to_owned()));
+    cluster.unset("kill-now");
+    assert!(run.wait().unwrap().success());
+    let said = cluster.done("log s").stdout;
+    assert!(
+        said.contains("ended before the job was done; submitted again (1 of 3)"),
+        "{said}"
+    );
+}
+
+#[test]
+fn pilots_of_a_run_that_was_killed_serve_the_next_one() {
+    let cluster = Cluster::new(&stages(4), "pilot = {allocations = 1, time = '10min'}\n");
+    cluster.set("hold", "");
+    let mut run = cluster.start("run p.yaml");
+    wait_for("the pilot waits", || {
+        cluster.jobs().len() == 1 && cluster.run("status").stdout.matches(" as job").count() == 4
+    });
+    run.kill().unwrap();
+    run.wait().unwrap();
+    cluster.unset("hold");
+    cluster.done("run p.yaml");
+    assert_eq!(cluster.jobs().len(), 1);
+}
+
+#[test]
+fn ctrl_c_takes_back_what_pilots_have_not_done() {
+    let text = format!(
+        "stages:\n{}{}",
+        stage("s", "touch $MARK; sleep 100; echo > {out.x}", ""),
+        stage("t", "sleep 100; echo > {out.x}", "")
+    );
+    let cluster = Cluster::new(&text, "pilot = {allocations = 1, time = '10min'}\n");
+    let mark = cluster.project.path("mark");
+    let mut run = cluster.command("run p.yaml");
+    let mut run = run.env("MARK", &mark).stderr(Stdio::null()).spawn().unwrap();
+    wait_for("a pilot has one", || {
+        cluster.run("status").stdout.contains("running on node1")
+    });
+    kill_process(Pid::from_child(&run), Signal::INT).unwrap();
+    assert_eq!(run.wait().unwrap().code(), Some(130));
+    wait_for("the pilot is cancelled", || cluster.states() == ["CANCELLED"]);
+}

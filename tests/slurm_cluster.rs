@@ -3,7 +3,7 @@
 //! Ignored unless asked for. Nothing here depends on how long something takes: conditions are waited for. Of the two partitions only
 //! `spare` loses nodes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -272,4 +272,23 @@ fn scancel_by_hand_is_told_and_ctrl_c_cancels() {
     cluster.project.file("go", "");
     let events = cluster.done("run p.yaml --format json").events();
     assert_eq!(ends(&events)["s0"], "ran");
+}
+
+#[test]
+#[ignore = "needs a cluster"]
+fn pilots_do_many_short_jobs_each() {
+    let mut text = "stages:\n".to_owned();
+    for at in 0..30 {
+        text += &stage(&format!("s{at}"), &format!("echo {at} > {{out.x}}"), "");
+    }
+    let cluster = Cluster::new(&text, "pilot = {allocations = 2, time = '5min'}\n");
+    let events = cluster.done("run p.yaml --format json").events();
+    assert!(ends(&events).values().all(|end| *end == "ran"));
+    let place = |event: &Event| match event {
+        Event::StagePlaced { place, .. } => Some(place.job.clone()),
+        _ => None,
+    };
+    let is_pilot = |job: &String| job.chars().all(|letter| letter.is_ascii_digit() || letter == '_');
+    let pilots: BTreeSet<String> = events.iter().filter_map(place).filter(is_pilot).collect();
+    assert!(!pilots.is_empty() && pilots.len() <= 4, "{pilots:?}");
 }

@@ -10,6 +10,7 @@ use super::failure::{Failure, FailureKind};
 use super::run::interruptible;
 use super::terminal;
 use super::workspace::Untouched;
+use crate::run::slurm::pilot as take_all;
 use crate::run::{AttemptEnd, Executed, exec_job as execute};
 
 /// How long a file system may take to show the folder.
@@ -20,8 +21,14 @@ const PATIENCE: Duration = Duration::from_secs(60);
 #[command(after_help = super::examples::EXEC_JOB)]
 pub(super) struct ExecJob {
     /// The folder, with `job.json` in it.
-    #[arg(value_name = "DIR")]
-    folder: PathBuf,
+    #[arg(value_name = "DIR", required_unless_present = "pilot")]
+    folder: Option<PathBuf>,
+    /// Instead of one job, do one after the other from this queue, until none is left or the time is nearly over.
+    #[arg(long, value_name = "QUEUE_DIR", conflicts_with = "folder")]
+    pilot: Option<PathBuf>,
+    /// How long it may go on for, with `--pilot`.
+    #[arg(long, value_name = "SECONDS", default_value_t = 3600.0, requires = "pilot")]
+    seconds: f64,
     #[command(flatten)]
     store: StoreArguments,
 }
@@ -29,7 +36,17 @@ pub(super) struct ExecJob {
 pub(super) fn exec_job(arguments: &ExecJob) -> Result<(), Failure> {
     let interrupt = interruptible();
     let opened = Untouched::open(&arguments.store)?;
-    let folder = std::path::absolute(&arguments.folder)?;
+    if let Some(queue) = &arguments.pilot {
+        let name = pilot_name();
+        let pilot = (name.as_str(), arguments.seconds);
+        let done = take_all(&opened.workspace.registry, queue, pilot, &interrupt).map_err(|error| Failure {
+            hints: error.hints,
+            ..Failure::environment(error.message)
+        })?;
+        terminal::tell(&format!("{done} jobs done"));
+        return Ok(());
+    }
+    let folder = std::path::absolute(arguments.folder.as_deref().unwrap_or(std::path::Path::new(".")))?;
     wait_for(&folder)?;
     let owner = std::env::var("SLURM_JOB_ID").ok();
     let executed =
@@ -50,6 +67,15 @@ pub(super) fn exec_job(arguments: &ExecJob) -> Result<(), Failure> {
             terminal::tell("another attempt at this job counts by now: nothing was done");
             Ok(())
         }
+    }
+}
+
+/// What Slurm calls this job, or a name of its own.
+fn pilot_name() -> String {
+    let given = |name: &str| std::env::var(name).ok();
+    match (given("SLURM_ARRAY_JOB_ID"), given("SLURM_ARRAY_TASK_ID")) {
+        (Some(job), Some(task)) => format!("{job}_{task}"),
+        _ => format!("by-hand-{}", std::process::id()),
     }
 }
 

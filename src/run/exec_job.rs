@@ -45,6 +45,16 @@ pub fn exec_job(
     owner: Option<&str>,
     interrupt: &Interrupt,
 ) -> Result<Executed, StageError> {
+    exec_attempt(&Executors::new(registry), folder, owner, interrupt)
+}
+
+/// The same with executors that outlive the job.
+pub(crate) fn exec_attempt(
+    executors: &Executors<'_>,
+    folder: &Path,
+    owner: Option<&str>,
+    interrupt: &Interrupt,
+) -> Result<Executed, StageError> {
     let attempt = Attempt::at(folder);
     if let Some(ended) = attempt.ended() {
         return Ok(Executed::Ended(ended));
@@ -65,7 +75,6 @@ pub fn exec_job(
         looked: Mutex::new((Instant::now(), false)),
         attempt: &attempt,
     };
-    let executors = Executors::new(registry);
     let executor = executors.of(&job.kind);
     let result = watched(executor, interrupt, || executor.execute(&job, &reporter));
     if reporter.is_given_up() {

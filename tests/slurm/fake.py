@@ -110,7 +110,7 @@ def run_task(job, index):
         if load(job, index)["state"] in ENDED:
             return
     doom = next_line("doom")
-    environment = dict(os.environ, SLURM_ARRAY_TASK_ID=str(index), SLURM_JOB_ID=f"{job}{index:03}", SLURMD_NODENAME="node1")
+    environment = dict(os.environ, SLURM_ARRAY_TASK_ID=str(index), SLURM_ARRAY_JOB_ID=str(job), SLURM_JOB_ID=f"{job}{index:03}", SLURMD_NODENAME="node1")
     script = HOME / "jobs" / str(job) / "script"
     task = move(task, "RUNNING", node="node1", start=int(time.time()))
     if task["state"] != "RUNNING":
@@ -118,7 +118,7 @@ def run_task(job, index):
     if doom != "-":
         move(task, doom)
         return
-    with open(flag(task["flags"], "output").replace("%a", str(index)), "ab") as output:
+    with open(flag(task["flags"], "output").replace("%A", str(job)).replace("%a", str(index)), "ab") as output:
         child = subprocess.Popen(["sh", str(script)], env=environment, start_new_session=True, stdout=output, stderr=output)
     move(task, "RUNNING", pid=child.pid)
     while child.poll() is None:

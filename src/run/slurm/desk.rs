@@ -13,8 +13,9 @@ use std::time::{Duration, Instant};
 
 use super::client::{Client, Trouble};
 use super::ending::{Ending, How};
+use super::pilot::{Queue, Tickets};
 use super::queue::{self, FORMAT, Row};
-use super::shape::{Shape, script};
+use super::shape::{Shape, pilot_script, script};
 use crate::project;
 use crate::run::attempt::Attempt;
 use crate::run::clock::now;
@@ -124,6 +125,7 @@ struct State {
 struct Shared {
     client: Client,
     poll: Duration,
+    pilot: Option<project::Pilot>,
     program: PathBuf,
     store: PathBuf,
     state: Mutex<State>,
@@ -145,6 +147,7 @@ impl Desk {
             shared: Arc::new(Shared {
                 client: Client { patience },
                 poll,
+                pilot: settings.pilot.clone(),
                 program,
                 store,
                 state: Mutex::default(),
@@ -217,7 +220,9 @@ impl Desk {
     pub(super) fn forget(&self, attempt: &str) {
         let printed = self.shared.printed_by(attempt);
         let mut state = self.shared.state();
-        state.watches.remove(attempt);
+        let submission = state.watches.remove(attempt).and_then(|watch| watch.submission);
+        let is_of_pilot = submission.is_some_and(|submission| self.shared.queue(&submission.name).is_some());
+        let printed = printed.filter(|_| !is_of_pilot);
         if let Some(path) = printed.filter(|_| state.stopping != Some(Stopping::Leave)) {
             // It may never have begun.
             let _ = fs_err::remove_file(path);
@@ -341,11 +346,19 @@ impl Shared {
         self.store.join("slurm")
     }
 
+    /// The queue whose pilots have this name, if it is one's.
+    fn queue(&self, name: &str) -> Option<Queue> {
+        Queue::of(&self.printed(), name)
+    }
+
     fn printed_by(&self, attempt: &str) -> Option<PathBuf> {
         let state = self.state();
         let submission = state.watches.get(attempt)?.submission.as_ref()?;
-        let name = format!("{}_{}.out", submission.name, submission.index);
-        Some(self.printed().join(name))
+        let job = match self.queue(&submission.name) {
+            Some(_) => state.watches.get(attempt)?.place.job.clone(),
+            None => submission.id(),
+        };
+        Some(self.printed().join(format!("{}_{job}.out", submission.name)))
     }
 
     /// What the thread does until the desk is closed.
@@ -394,8 +407,41 @@ impl Shared {
             due.extend::<Vec<Batch>>(ready);
         }
         for batch in due {
-            self.hand_over_batch(batch);
+            match self.pilot {
+                Some(_) => self.put_in_queue(batch),
+                None => self.hand_over_batch(batch),
+            }
         }
+    }
+
+    /// Leaves the jobs of a batch to pilots; the next look sees to it that there are some.
+    fn put_in_queue(&self, mut batch: Batch) {
+        let Some(shape) = batch.wishes.first().map(|wish| wish.shape.clone()) else {
+            return;
+        };
+        let made = Queue::make(&self.printed(), &shape);
+        if let Ok(queue) = &made {
+            batch.name = queue.name();
+            self.leave_word(&mut batch, None);
+        }
+        for wish in &batch.wishes {
+            let put = match &made {
+                Ok(queue) => queue.put(&wish.attempt).map_err(|error| error.to_string()),
+                Err(error) => Err(error.to_string()),
+            };
+            let mut state = self.state();
+            if let Some(watch) = state.watches.get_mut(wish.attempt.name()) {
+                match (put, Submission::left_in(&wish.job)) {
+                    (Ok(()), Some(submission)) => {
+                        watch.sight = Sight::Alive;
+                        watch.submitted(submission);
+                    }
+                    (Ok(()), None) => watch.sight = Sight::NeverSubmitted,
+                    (Err(error), _) => watch.sight = Sight::Refused(StageError::new(error)),
+                }
+            }
+        }
+        self.changed.notify_all();
     }
 
     fn hand_over_batch(&self, mut batch: Batch) {
@@ -540,6 +586,16 @@ impl Shared {
             }
             Err(trouble) => return self.tell_trouble(&trouble),
         };
+        let (left_to_pilots, wanted): (Vec<_>, Vec<_>) = wanted
+            .into_iter()
+            .partition(|(_, submission)| self.queue(&submission.name).is_some());
+        let mut queues: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for (attempt, submission) in left_to_pilots {
+            queues.entry(submission.name).or_default().push(attempt);
+        }
+        for (name, attempts) in queues {
+            self.look_at_queue(&name, &attempts, &rows);
+        }
         for (attempt, submission) in wanted {
             let mut of_it: Vec<&Row> = rows
                 .iter()
@@ -553,6 +609,119 @@ impl Shared {
             }
         }
         self.changed.notify_all();
+    }
+
+    /// Looks where the tickets of a queue are, and has more pilots come if they are needed.
+    fn look_at_queue(&self, name: &str, attempts: &[String], rows: &[Row]) {
+        let Some((queue, tickets)) = self.queue(name).and_then(|queue| {
+            let tickets = queue.tickets().ok()?;
+            Some((queue, tickets))
+        }) else {
+            return;
+        };
+        for attempt in attempts {
+            match tickets.claimed.get(attempt) {
+                Some(pilot) => self.look_at_claim(&queue, attempt, pilot, rows),
+                None => self.look_at_ticket(&queue, attempt, tickets.ready.contains(attempt)),
+            }
+        }
+        self.have_pilots(&queue, &tickets, rows);
+    }
+
+    /// A ticket that no pilot has: none has come yet, or it is done.
+    fn look_at_ticket(&self, queue: &Queue, attempt: &str, is_ready: bool) {
+        let mut state = self.state();
+        let Some(watch) = state.watches.get_mut(attempt) else {
+            return;
+        };
+        if !is_ready {
+            // Its outcome is there, or on its way.
+            watch.ended(How::Completed, None);
+        } else if self.pilot.is_none() {
+            // An earlier run had pilots; this one has none come.
+            queue.withdraw(attempt);
+            watch.sight = Sight::NeverSubmitted;
+        }
+    }
+
+    /// A ticket that a pilot has: does that still live?
+    fn look_at_claim(&self, queue: &Queue, attempt: &str, pilot: &str, rows: &[Row]) {
+        let Some((how, node)) = self.ask_for_pilot(&queue.name(), pilot, rows) else {
+            return;
+        };
+        let mut state = self.state();
+        let Some(watch) = state.watches.get_mut(attempt) else {
+            return;
+        };
+        pilot.clone_into(&mut watch.place.job);
+        watch.stands("RUNNING", node, None, None);
+        if let Some(how) = how {
+            let how = match how {
+                How::OutOfMemory => how,
+                _ => How::PilotEnded,
+            };
+            watch.ended(how, None);
+            queue.drop_claim(attempt, pilot);
+        }
+    }
+
+    /// How a pilot ended, if it has, and its node. None if that cannot be known now.
+    fn ask_for_pilot(&self, name: &str, pilot: &str, rows: &[Row]) -> Option<(Option<How>, Option<String>)> {
+        let (job, index) = pilot.split_once('_')?;
+        let (job, index): (u64, u32) = (job.parse().ok()?, index.parse().ok()?);
+        if let Some(row) = rows.iter().find(|row| row.job == job && row.is_of(index)) {
+            return Some((How::of(&row.state), row.node.clone()));
+        }
+        let submission = Submission {
+            attempt: String::new(),
+            name: name.to_owned(),
+            index,
+            job: Some(job),
+            at: 0,
+            memory_mib: None,
+        };
+        match self.ask_for(&submission) {
+            Ok(Some((state, node, _))) => Some((How::of(&state), node)),
+            Ok(None) => Some((Some(How::Vanished), None)),
+            Err(_) => None,
+        }
+    }
+
+    /// Has pilots come for the tickets that none of those who wait will take.
+    fn have_pilots(&self, queue: &Queue, tickets: &Tickets, rows: &[Row]) {
+        let (Some(pilot), Some(mut shape)) = (&self.pilot, queue.shape()) else {
+            return;
+        };
+        let name = queue.name();
+        let living = rows
+            .iter()
+            .filter(|row| row.name == name && How::of(&row.state).is_none());
+        let (waiting, running): (Vec<&Row>, Vec<&Row>) = living.partition(|row| row.state == "PENDING");
+        let count = |rows: &[&Row]| rows.iter().map(|row| row.count()).sum::<usize>();
+        let more = (pilot.allocations as usize)
+            .saturating_sub(count(&waiting) + count(&running))
+            .min(tickets.ready.len().saturating_sub(count(&waiting)));
+        if more == 0 || self.state().stopping.is_some() {
+            return;
+        }
+        shape.minutes = Some(((pilot.time / 60.0).ceil() as u64).max(1));
+        let flags = shape.flags(&name, more, &self.printed());
+        let script = pilot_script(&self.program, &self.store, queue.folder(), pilot.time);
+        match self.client.call("sbatch", &flags, &script) {
+            Err(trouble) if trouble.is_refusal() => {
+                let error = StageError::new(format!("no pilot could be submitted to Slurm: {trouble}"));
+                let mut state = self.state();
+                for attempt in &tickets.ready {
+                    if let Some(watch) = state.watches.get_mut(attempt) {
+                        queue.withdraw(attempt);
+                        watch.sight = Sight::Refused(error.clone());
+                    }
+                }
+            }
+            // What was taken nevertheless is seen in the queue next time.
+            Err(trouble) => self.tell_trouble(&trouble),
+            Ok(_) => {}
+        }
     }
 
     fn found(&self, attempt: &str, submission: &Submission, row: &Row) {
@@ -642,6 +811,7 @@ impl Shared {
 
     /// Cancels all jobs when that is wanted. Answers whether it did.
     fn cancel(&self) -> bool {
+        self.cancel_pilots();
         let wanted: Vec<(String, String)> = {
             let state = self.state();
             if !matches!(state.stopping, Some(Stopping::Gently | Stopping::AtOnce)) {
@@ -671,6 +841,39 @@ impl Shared {
             }
         }
         true
+    }
+}
+
+impl Shared {
+    /// Takes back the tickets of this run when it is to end, and cancels the pilots that have some of them.
+    fn cancel_pilots(&self) {
+        let mut pilots = BTreeSet::new();
+        {
+            let mut state = self.state();
+            if !matches!(state.stopping, Some(Stopping::Gently | Stopping::AtOnce)) {
+                return;
+            }
+            for (attempt, watch) in &mut state.watches {
+                let name = watch.submission.as_ref().map(|submission| submission.name.clone());
+                let Some(queue) = name.and_then(|name| self.queue(&name)).filter(|_| watch.is_alive()) else {
+                    continue;
+                };
+                queue.withdraw(attempt);
+                pilots.extend(
+                    queue
+                        .tickets()
+                        .ok()
+                        .and_then(|mut tickets| tickets.claimed.remove(attempt)),
+                );
+                watch.ended(How::Cancelled, None);
+            }
+        }
+        if !pilots.is_empty() {
+            let pilots: Vec<String> = pilots.into_iter().collect();
+            // A pilot that cannot be reached ends its job when it sees that it does not count.
+            let _ = self.client.call("scancel", &pilots, "");
+        }
+        self.changed.notify_all();
     }
 }
 

@@ -23,6 +23,8 @@ pub(super) enum How {
     Preempted,
     /// Slurm does not know it any more.
     Vanished,
+    /// The pilot that had it ended before it was done.
+    PilotEnded,
 }
 
 impl How {
@@ -44,7 +46,7 @@ impl How {
 
     /// Whether another try may well end otherwise.
     pub(super) fn is_nobodys_fault(self) -> bool {
-        matches!(self, Self::NodeLost | Self::Preempted)
+        matches!(self, Self::NodeLost | Self::Preempted | Self::PilotEnded)
     }
 }
 
@@ -79,6 +81,7 @@ impl fmt::Display for Ending {
                 None => write!(f, "the Slurm job {job} was lost with its node"),
             },
             How::Preempted => write!(f, "the Slurm job {job}{on} had to give way to another"),
+            How::PilotEnded => write!(f, "the pilot {job}{on} ended before the job was done"),
             How::Vanished => write!(f, "Slurm does not know the job {job} any more, and it left no result"),
         }?;
         match &self.reason {
@@ -121,7 +124,7 @@ impl Ending {
             How::OutOfMemory => error.hint(format!(
                 "give the stage more `memory`{given}, or set `memory_factor` in `[slurm]` to have it tried again with more"
             )),
-            How::NodeLost | How::Preempted => error.hint("run again: it goes on from what it has kept"),
+            How::NodeLost | How::Preempted | How::PilotEnded => error.hint("run again: it goes on from what it has kept"),
         };
         match self.printed.as_slice() {
             [] => error,

@@ -2,7 +2,7 @@
 //!
 //! The parts: [`queue`] reads what Slurm says, [`shape`] says what a job asks for and writes the batch script, [`client`] calls
 //! `sbatch`, `squeue`, `scontrol`, `sacct` and `scancel`, [`desk`] hands over and watches, on a thread of its own, and here a job is
-//! followed to its end. What an attempt leaves in its folder ([`super::attempt`]) is the truth; Slurm's word only says that it has
+//! followed to its end; [`pilot`] has allocations take jobs from a queue of ours instead. What an attempt leaves in its folder ([`super::attempt`]) is the truth; Slurm's word only says that it has
 //! ended. That Slurm cannot be asked is never an end.
 //!
 //! A job has a thread here that sleeps nearly always; how many there are is bounded by `max_queued`.
@@ -11,6 +11,7 @@ mod client;
 mod desk;
 mod ending;
 mod follow;
+mod pilot;
 mod queue;
 mod shape;
 
@@ -19,6 +20,7 @@ use std::path::{Path, PathBuf};
 use self::desk::{Desk, Wish};
 use self::ending::Ending;
 use self::follow::{Followed, follow};
+pub use self::pilot::pilot;
 use self::shape::Shape;
 use super::attempt::Attempt;
 use super::executor::{Executor, JobError};

@@ -32,6 +32,14 @@ enum Tasks {
 }
 
 impl Row {
+    /// How many jobs are meant.
+    pub(super) fn count(&self) -> usize {
+        match &self.tasks {
+            Tasks::None => 1,
+            Tasks::These(ranges) | Tasks::Shortened(ranges) => ranges.iter().map(|range| range.clone().count()).sum(),
+        }
+    }
+
     /// Whether the job of this place in its array is meant. A list that Slurm has shortened may mean any.
     pub(super) fn is_of(&self, index: u32) -> bool {
         let is_in = |ranges: &[RangeInclusive<u32>]| ranges.iter().any(|range| range.contains(&index));

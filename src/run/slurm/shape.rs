@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use serde::{Deserialize, Serialize};
+
 use crate::project::Request;
 use crate::stage::Job;
 
@@ -9,7 +11,7 @@ use crate::stage::Job;
 const GRACE: f64 = 60.0;
 
 /// What a job asks for. Jobs that ask for the same go together.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(super) struct Shape {
     pub(super) cpus: u32,
     pub(super) memory_mib: Option<u64>,
@@ -52,7 +54,7 @@ impl Shape {
             // A lost job is handed over again by the run, so that this is said and bounded.
             "--no-requeue".to_owned(),
             format!(
-                "--output={}/{name}_%a.out",
+                "--output={}/{name}_%A_%a.out",
                 printed.display().to_string().replace('%', "%%")
             ),
             format!("--cpus-per-task={}", self.cpus),
@@ -77,6 +79,16 @@ pub(super) fn script<'a>(program: &Path, store: &Path, attempts: impl Iterator<I
              until [ -d \"$at\" ] || [ $tries -ge 60 ]; do sleep 1; tries=$((tries + 1)); done\n";
     text += &format!("exec {} exec-job \"$at\" --store {}\n", quoted(program), quoted(store));
     text
+}
+
+/// The script of pilots of a queue that have so many seconds.
+pub(super) fn pilot_script(program: &Path, store: &Path, queue: &Path, seconds: f64) -> String {
+    format!(
+        "#!/bin/sh\nexec {} exec-job --pilot {} --seconds {seconds} --store {}\n",
+        quoted(program),
+        quoted(queue),
+        quoted(store)
+    )
 }
 
 /// For `sh`.
@@ -123,7 +135,7 @@ mod tests {
             [
                 "--array=0-2",
                 "--no-requeue",
-                "--output=/100%%/n_%a.out",
+                "--output=/100%%/n_%A_%a.out",
                 "--cpus-per-task=4",
                 "--mem=2000M",
                 "--gres=gpu:1",
