@@ -517,3 +517,32 @@ fn ctrl_c_takes_back_what_pilots_have_not_done() {
     assert_eq!(run.wait().unwrap().code(), Some(130));
     wait_for("the pilot is cancelled", || cluster.states() == ["CANCELLED"]);
 }
+
+#[test]
+fn a_job_that_this_machine_has_taken_over_does_nothing_more() {
+    let text = format!(
+        "stages:\n{}",
+        stage("s", "echo x >> $MARK; test -e $GO; echo x > {out.x}", "")
+    );
+    let cluster = Cluster::new(&text, "");
+    let mark = cluster.project.path("mark");
+    let start = |arguments: &str| {
+        let mut command = cluster.command(arguments);
+        command
+            .env("MARK", &mark)
+            .env("GO", cluster.project.path("go"))
+            .stderr(Stdio::null());
+        command.spawn().unwrap()
+    };
+    cluster.set("hold", "");
+    let mut run = start("run p.yaml");
+    wait_for("it is pending", || {
+        cluster.run("status").stdout.contains("pending (Priority)")
+    });
+    run.kill().unwrap();
+    run.wait().unwrap();
+    assert_eq!(start("run p.yaml --executor local").wait().unwrap().code(), Some(1));
+    cluster.unset("hold");
+    wait_for("the job has ended", || cluster.states() == ["COMPLETED"]);
+    assert_eq!(fs_err::read_to_string(&mark).unwrap(), "x\n");
+}

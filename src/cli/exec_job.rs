@@ -10,6 +10,7 @@ use super::failure::{Failure, FailureKind};
 use super::run::interruptible;
 use super::terminal;
 use super::workspace::Untouched;
+use crate::run::resources::slurm_job;
 use crate::run::slurm::pilot as take_all;
 use crate::run::{AttemptEnd, Executed, exec_job as execute};
 
@@ -37,7 +38,7 @@ pub(super) fn exec_job(arguments: &ExecJob) -> Result<(), Failure> {
     let interrupt = interruptible();
     let opened = Untouched::open(&arguments.store)?;
     if let Some(queue) = &arguments.pilot {
-        let name = pilot_name();
+        let name = slurm_job().unwrap_or_else(|| format!("by-hand-{}", std::process::id()));
         let pilot = (name.as_str(), arguments.seconds);
         let done = take_all(&opened.workspace.registry, queue, pilot, &interrupt).map_err(|error| Failure {
             hints: error.hints,
@@ -67,15 +68,6 @@ pub(super) fn exec_job(arguments: &ExecJob) -> Result<(), Failure> {
             terminal::tell("another attempt at this job counts by now: nothing was done");
             Ok(())
         }
-    }
-}
-
-/// What Slurm calls this job, or a name of its own.
-fn pilot_name() -> String {
-    let given = |name: &str| std::env::var(name).ok();
-    match (given("SLURM_ARRAY_JOB_ID"), given("SLURM_ARRAY_TASK_ID")) {
-        (Some(job), Some(task)) => format!("{job}_{task}"),
-        _ => format!("by-hand-{}", std::process::id()),
     }
 }
 

@@ -29,6 +29,9 @@ pub struct Ended {
     pub end: AttemptEnd,
     /// The machine that did it.
     pub node: String,
+    /// What Slurm called the job that did it, if it was one.
+    #[serde(default)]
+    pub job: Option<String>,
     /// When it began: milliseconds since 1970 (UTC).
     pub began_at: u64,
     /// When it ended: milliseconds since 1970 (UTC).

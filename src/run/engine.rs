@@ -297,6 +297,7 @@ impl<'a> Engine<'a, '_> {
             },
             run: shared.run,
             afresh: self.is_forced(node),
+            away: shared.executors.are_away(&planned.kind),
         };
         let executor = shared.executors.of(&planned.kind);
         let log = JobLog::new(&self.journal.logs(), &planned.name);

@@ -13,7 +13,7 @@ use super::executor::{JobError, watched};
 use super::executors::Executors;
 use super::interrupt::Interrupt;
 use super::job_thread::{timeout, too_long};
-use super::resources::node_name;
+use super::resources::{node_name, slurm_job};
 use super::scratch::empty;
 use crate::stage::protocol::Message;
 use crate::stage::{Progress, Registry, Reporter, StageError};
@@ -95,6 +95,7 @@ pub(crate) fn exec_attempt(
     let ended = Ended {
         end,
         node: node_name(),
+        job: slurm_job(),
         began_at,
         ended_at: now(),
     };

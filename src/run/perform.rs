@@ -35,6 +35,8 @@ pub(crate) struct Work<'a> {
     pub(crate) run: &'a str,
     /// Begin from nothing, without the checkpoints of an earlier attempt.
     pub(crate) afresh: bool,
+    /// Another machine is to do it, and may have begun for an earlier run.
+    pub(crate) away: bool,
 }
 
 /// Does the job and records what it made.
@@ -66,6 +68,9 @@ fn prepare(store: &Store, work: &Work<'_>, folder: &Path) -> Result<Job, StageEr
     empty(&folder.join("out"))?;
     if work.afresh {
         empty(&folder.join("keep"))?;
+    }
+    if work.afresh || !work.away {
+        // Whoever does it for an earlier run sees this and ends.
         Submission::abandon(folder);
     }
     let job = make(store, work.kind, work.params, &work.resolved, work.cpus, folder)?;

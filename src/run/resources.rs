@@ -87,6 +87,14 @@ pub(crate) fn node_name() -> String {
     given.or_else(own).unwrap_or_default().trim().to_owned()
 }
 
+/// What Slurm calls the job of an array that this program runs in.
+#[must_use]
+pub(crate) fn slurm_job() -> Option<String> {
+    let given = |name: &str| std::env::var(name).ok();
+    let (array, task) = (given("SLURM_ARRAY_JOB_ID")?, given("SLURM_ARRAY_TASK_ID")?);
+    Some(format!("{array}_{task}"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

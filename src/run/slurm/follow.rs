@@ -98,11 +98,17 @@ pub(super) fn follow(desk: &Desk, attempt: &Attempt, options: &SlurmOptions, rep
 /// What a result says; the error of one whose process was killed, about which Slurm may know more.
 fn settled(ended: Ended, place: &mut Place, reporter: &dyn Reporter) -> Result<Followed, StageError> {
     let Ended {
-        end, node, began_at, ..
+        end,
+        node,
+        job,
+        began_at,
+        ..
     } = ended;
+    let is_known = place.node.is_some() && place.running_at.is_some();
     // Who did it knows best where and when, and Slurm may not have been asked in between.
-    if !place.job.is_empty() && (place.running_at.is_none() || place.node.is_none()) {
+    if !place.job.is_empty() && (!is_known || job.as_ref().is_some_and(|job| *job != place.job)) {
         let now = Place {
+            job: job.unwrap_or_else(|| place.job.clone()),
             node: Some(node),
             running_at: Some(began_at.max(place.queued_at)),
             state: "COMPLETED".to_owned(),

@@ -176,6 +176,7 @@ pub fn pilot(
                 let ended = Ended {
                     end: AttemptEnd::Failed(error),
                     node: node_name(),
+                    job: Some(name.to_owned()),
                     began_at,
                     ended_at: now(),
                 };
