@@ -3,7 +3,7 @@
 CARGO ?= cargo
 PYTHON ?= python3
 
-.PHONY: demo test check libtorch weights moto tools build clean
+.PHONY: demo test slurm check libtorch weights moto tools build clean
 
 demo: build ## trains and compares on the embedded dataset
 	target/release/asm-pipe run pipelines/topk_v3.yaml
@@ -16,11 +16,19 @@ test: check moto ## every check and test; the page in a browser where there is o
 	$(CARGO) test --workspace
 	$(CARGO) test --workspace --test main -- --ignored remote_s3
 	$(PYTHON) tests/tensorboard/read_back.py .tensorboard
+	$(MAKE) slurm
 	@if command -v chromium chromium-browser google-chrome google-chrome-stable >/dev/null; then \
 	  $(CARGO) test --workspace --test main -- --ignored browser; \
 	else \
 	  echo "IGNORED: the page was not opened in a browser, for there is no Chromium on PATH (Debian: apt-get install chromium)" >&2; \
 	fi
+
+slurm: libtorch weights ## runs on a real Slurm of four virtual nodes on this machine, started and stopped by tests/slurm/cluster
+	@sh tests/slurm/packages
+	$(CARGO) build --workspace
+	@place=$$(mktemp -d) && tests/slurm/cluster start $$place && \
+	  { SLURM_CONF=$$place/slurm.conf $(CARGO) test --workspace --test main -- --ignored slurm_cluster; status=$$?; \
+	    tests/slurm/cluster stop $$place; rm -rf $$place; exit $$status; }
 
 check: libtorch weights
 	$(CARGO) fmt --all --check

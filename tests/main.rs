@@ -19,6 +19,8 @@ mod remote_s3;
 mod results;
 mod serve;
 mod shell;
+mod slurm;
+mod slurm_cluster;
 mod spec;
 mod strategies;
 mod support;

@@ -82,6 +82,8 @@ pub(super) enum Command {
     Score(Score),
     /// Run one stage kind alone on files, without store or pipeline.
     Exec(Exec),
+    /// Do the job of a folder, as the jobs of a cluster do: what is said and made goes into the folder.
+    ExecJob(super::exec_job::ExecJob),
     /// Look at datasets, convert them, make one.
     Data(Data),
     /// Find objects in images with a trained model: list the boxes, draw them.
@@ -168,6 +170,13 @@ pub(super) struct Run {
     /// Graphics processors that stages may use together; those that are there by default.
     #[arg(long, value_name = "N")]
     pub(super) gpus: Option<u32>,
+    /// Who does the stages that need a process of their own: this machine, or a cluster by Slurm. `[slurm]` in `asm-pipe.toml` says how
+    /// it is asked; the limits above then bound what this machine does itself.
+    #[arg(long, value_enum, default_value_t, env = "ASM_PIPE_EXECUTOR")]
+    pub(super) executor: Executor,
+    /// With Slurm: Ctrl-C leaves the jobs to the cluster instead of cancelling them; the same command later goes on with them.
+    #[arg(long)]
+    pub(super) detach: bool,
     /// When a stage fails, go on with those that do not need it.
     #[arg(short, long)]
     pub(super) keep_going: bool,
@@ -187,6 +196,16 @@ pub(super) struct Run {
     pub(super) require_remote: bool,
     #[command(flatten)]
     pub(super) output: OutputArguments,
+}
+
+/// Who does the stages that need a process of their own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum Executor {
+    /// This machine.
+    #[default]
+    Local,
+    /// A cluster.
+    Slurm,
 }
 
 /// `asm-pipe plan`.
@@ -415,7 +434,9 @@ impl Command {
             Self::CheckDeterminism(a) => a.output.format,
             Self::Init(a) => a.output.format,
             Self::Man(a) => a.output.format,
-            Self::Graph(_) | Self::Schema(_) | Self::Completions(_) | Self::Complete(_) => Format::Human,
+            Self::ExecJob(_) | Self::Graph(_) | Self::Schema(_) | Self::Completions(_) | Self::Complete(_) => {
+                Format::Human
+            }
         }
     }
 }

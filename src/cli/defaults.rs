@@ -17,7 +17,7 @@ use crate::spec::render;
 pub(super) const STORE: &str = ".asm-pipe";
 
 /// Arguments that the project may set in the commands of these names; in all, where no name stands.
-const PLACES: [(&str, &[&str]); 9] = [
+const PLACES: [(&str, &[&str]); 10] = [
     ("store", &[]),
     ("profile", &[]),
     ("results", &["run", "report"]),
@@ -25,6 +25,7 @@ const PLACES: [(&str, &[&str]); 9] = [
     ("cpus", &["run"]),
     ("memory", &["run"]),
     ("gpus", &["run"]),
+    ("executor", &["run"]),
     ("remote", &[]),
     ("remote_mode", &[]),
 ];
@@ -108,6 +109,7 @@ fn values(project: &Project, id: &str) -> Vec<OsString> {
         "cpus" => number(project.cpus.map(u64::from)),
         "memory" => number(project.memory_mib),
         "gpus" => number(project.gpus.map(u64::from)),
+        "executor" => project.executor.iter().map(|name| name.as_str().into()).collect(),
         "remote" => project.remote.iter().map(|remote| remote.url.clone().into()).collect(),
         "remote_mode" => project
             .remote

@@ -9,7 +9,8 @@ Examples:
   asm-pipe run pipelines/topk_v3.yaml --profile quick          a first look
   asm-pipe run pipelines/topk_v3.yaml -S merge.certain=0.7     with another param
   asm-pipe run pipelines/topk_v3.yaml --target round-1.merge   as far as one stage
-  asm-pipe run experiments/strategies.yaml                     several strategies, compared";
+  asm-pipe run experiments/strategies.yaml                     several strategies, compared
+  asm-pipe run experiments/strategies.yaml --executor slurm    on a cluster; asm-pipe.toml says how";
 
 pub(super) const PLAN: &str = "\
 Examples:
@@ -51,6 +52,16 @@ pub(super) const STATUS: &str = "\
 Examples:
   asm-pipe status           the newest run, stage by stage
   asm-pipe status 20261122  the newest whose id begins so; `asm-pipe runs` lists them";
+
+pub(super) const EXEC_JOB: &str = "\
+`asm-pipe run --executor slurm` makes such folders and has the cluster call this. It reports to `report.jsonl`, prints nothing, and writes \
+`outcome.json` last. It goes on from the checkpoints in the job's `keep` folder. A job that has ended is not done again.
+
+With `--pilot` it does one after the other.
+
+Examples:
+  asm-pipe exec-job .asm-pipe/scratch/KEY/attempts/NAME
+  asm-pipe exec-job --pilot .asm-pipe/slurm/queue/NAME --seconds 3600";
 
 pub(super) const STAGES: &str = "\
 Examples:

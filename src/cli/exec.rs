@@ -18,7 +18,7 @@ use crate::spec::{assignments, render, suggest};
 use crate::stage::command::{self, Given};
 use crate::stage::params::{PathPart, decode};
 use crate::stage::protocol::FORMAT;
-use crate::stage::{Input, Job, KindInfo, Outcome, Progress, Reporter, Via};
+use crate::stage::{Input, Job, KindInfo, Needs, Outcome, Progress, Reporter, Via};
 
 pub(super) fn exec(arguments: &Exec) -> Result<(), Failure> {
     let opened = Untouched::open(&arguments.store)?;
@@ -53,7 +53,7 @@ pub(super) fn exec(arguments: &Exec) -> Result<(), Failure> {
 pub(super) fn failure(error: JobError) -> Failure {
     match error {
         JobError::Stopped => Failure::new(FailureKind::Interrupted, "stopped"),
-        JobError::Failed(error) => Failure {
+        JobError::Failed(error) | JobError::Killed(error) => Failure {
             hints: error.hints,
             ..Failure::new(FailureKind::Stage, error.message)
         },
@@ -181,6 +181,7 @@ fn job(
         folder: folder.clone(),
         keep,
         cpus,
+        needs: Needs::default(),
     };
     let text = serde_json::to_vec_pretty(&job).map_err(|e| Failure::environment(e.to_string()))?;
     fs_err::write(folder.join("job.json"), text)?;

@@ -13,6 +13,7 @@ mod detect;
 mod diff;
 mod examples;
 mod exec;
+mod exec_job;
 mod explain;
 mod failure;
 mod figures;
@@ -54,13 +55,12 @@ pub use failure::{Failure, FailureKind};
 pub fn main() -> ExitCode {
     let (arguments, project) = defaults::parse();
     let format = arguments.command.format();
-    if let Err(failure) = &project
-        && arguments.command.wants_project()
-    {
-        return terminal::fail(failure, format);
-    }
+    let project = match project {
+        Err(failure) if arguments.command.wants_project() => return terminal::fail(&failure, format),
+        other => other.unwrap_or_default(),
+    };
     let done = match &arguments.command {
-        Command::Run(arguments) => run::run(arguments),
+        Command::Run(arguments) => run::run(arguments, &project),
         Command::Plan(arguments) => plan::plan(arguments),
         Command::Graph(arguments) => graph::graph(arguments),
         Command::Params(arguments) => params::params(arguments),
@@ -77,6 +77,7 @@ pub fn main() -> ExitCode {
         Command::Stages(arguments) => stages::stages(arguments),
         Command::Score(arguments) => score::score(arguments),
         Command::Exec(arguments) => exec::exec(arguments),
+        Command::ExecJob(arguments) => exec_job::exec_job(arguments),
         Command::Data(arguments) => match data::data(arguments) {
             Ok(code) => return code,
             Err(failure) => Err(failure),

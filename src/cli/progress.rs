@@ -8,7 +8,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::figures::{duration, short, size};
 use super::terminal::{self, CYAN, DIM, Format, GREEN, RED, RESET, YELLOW};
 use crate::run::{Event, Moment};
-use crate::stage::Progress;
+use crate::stage::{Place, Progress};
 
 /// Without a terminal a long stage says how far it is this often.
 const LINE_EVERY: Duration = Duration::from_secs(15);
@@ -99,6 +99,7 @@ impl Display {
                 "{YELLOW}again{RESET}    {stage}: attempt {attempt} of {} failed, again in {wait:.0} s: {message}",
                 retries + 1
             )),
+            Event::StagePlaced { stage, place } => self.place(stage, place),
             Event::StageCached { stage, .. } => self.line(&format!("{DIM}cached   {stage}{RESET}")),
             Event::StageFetched { stage, bytes, .. } => {
                 self.line(&format!("{DIM}fetched  {stage} {}{RESET}", size(*bytes)));
@@ -190,6 +191,22 @@ impl Display {
                 });
             let line = format!("running  {stage} {}{left}", reached(progress));
             self.line(&line);
+        }
+    }
+
+    fn place(&mut self, stage: &str, place: &Place) {
+        let node = place
+            .node
+            .as_ref()
+            .map_or_else(String::new, |node| format!(" on {node}"));
+        let reason = place
+            .reason
+            .as_ref()
+            .map_or_else(String::new, |reason| format!(" ({reason})"));
+        let text = format!("{}{node}{reason}", place.state.to_lowercase());
+        match self.running.get(stage).and_then(|running| running.bar.as_ref()) {
+            Some(bar) => bar.set_message(text),
+            None => self.line(&format!("{DIM}job      {stage}: {} {text}{RESET}", place.job)),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::arguments::Run;
+use super::arguments::{Executor, Run};
 use super::failure::{Failure, FailureKind};
 use super::load::{load, unknown_stages};
 use super::progress::Display;
@@ -11,15 +11,17 @@ use super::settled;
 use super::terminal::{self, Format};
 use super::workspace::Workspace;
 use crate::plan::Plan;
+use crate::project::Project;
 use crate::remote::{Location, Mode, Remote};
 use crate::run::resources::{available_cpus, available_gpus, available_memory_mib};
+use crate::run::slurm::SlurmOptions;
 use crate::run::{Interrupt, RunError, RunOptions, Summary};
 use crate::store::Store;
 
 /// How many stages run at once unless said otherwise: the cores and the memory are the real bounds.
 const JOBS: u32 = 16;
 
-pub(super) fn run(arguments: &Run) -> Result<(), Failure> {
+pub(super) fn run(arguments: &Run, project: &Project) -> Result<(), Failure> {
     // Before anything is written: what is wrong with its URL must not come into a journal.
     let place = arguments.remote.place()?;
     let store = Store::open(&arguments.store.store)?;
@@ -41,6 +43,10 @@ pub(super) fn run(arguments: &Run) -> Result<(), Failure> {
         force,
         remote: open_remote(place, arguments.require_remote)?,
         remote_required: arguments.require_remote,
+        slurm: (arguments.executor == Executor::Slurm).then(|| SlurmOptions {
+            settings: project.slurm.clone(),
+            detach: arguments.detach,
+        }),
         ..options(arguments.jobs, arguments.cpus, arguments.memory)
     };
     let interrupt = interruptible();
@@ -102,6 +108,7 @@ pub(super) fn options(jobs: Option<u32>, cpus: Option<u32>, memory_mib: Option<u
         force: Vec::new(),
         remote: None,
         remote_required: false,
+        slurm: None,
     }
 }
 

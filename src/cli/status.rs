@@ -11,6 +11,7 @@ use super::progress::reached;
 use super::subject::find_run;
 use super::terminal::{self, Format};
 use crate::run::status::{self, RunState, RunStatus, StageStatus};
+use crate::stage::Place;
 use crate::store::Store;
 
 pub(super) fn status(arguments: &Status) -> Result<(), Failure> {
@@ -80,14 +81,39 @@ fn stage(status: &StageStatus, at: u64) -> String {
     match status {
         StageStatus::Planned => "planned".to_owned(),
         StageStatus::Waiting => "waiting for another run".to_owned(),
-        StageStatus::Running { since, reached: far } => {
+        StageStatus::Running {
+            place: Some(place),
+            reached: far,
+            ..
+        } => {
+            let far = far
+                .as_ref()
+                .map_or_else(String::new, |far| format!(", {}", reached(&far.progress)));
+            format!("{}{far}", placed(place, at))
+        }
+        StageStatus::Running {
+            since, reached: far, ..
+        } => {
             let far = far.as_ref().map_or_else(String::new, |far| {
                 format!(", {} ({} ago)", reached(&far.progress), duration(seconds(far.at, at)))
             });
             format!("running for {}{far}", duration(seconds(*since, at)))
         }
         StageStatus::Cached => "cached".to_owned(),
-        StageStatus::Ran { seconds } => format!("ran {}", duration(*seconds)),
+        StageStatus::Ran {
+            seconds,
+            place: Some(place),
+        } => {
+            let waited = self::seconds(place.queued_at, place.running_at.unwrap_or(place.queued_at));
+            format!(
+                "ran {}{}, waited {} as job {}",
+                duration((seconds - waited).max(0.0)),
+                on(place),
+                duration(waited),
+                place.job
+            )
+        }
+        StageStatus::Ran { seconds, place: None } => format!("ran {}", duration(*seconds)),
         StageStatus::Failed { message, log } => {
             format!(
                 "failed: {message}{}",
@@ -97,6 +123,34 @@ fn stage(status: &StageStatus, at: u64) -> String {
         StageStatus::Pruned { guard } => format!("pruned by {guard}"),
         StageStatus::Skipped { because } => format!("skipped: {because}"),
     }
+}
+
+/// How a job of a cluster stands at a time.
+fn placed(place: &Place, at: u64) -> String {
+    let job = format!("as job {}", place.job);
+    match place.running_at {
+        Some(running) => format!(
+            "running{} for {}, waited {} {job}",
+            on(place),
+            duration(seconds(running, at)),
+            duration(seconds(place.queued_at, running)),
+        ),
+        None => {
+            let reason = place
+                .reason
+                .as_ref()
+                .map_or_else(String::new, |reason| format!(" ({reason})"));
+            let state = place.state.to_lowercase();
+            format!("{state}{reason} for {} {job}", duration(seconds(place.queued_at, at)))
+        }
+    }
+}
+
+fn on(place: &Place) -> String {
+    place
+        .node
+        .as_ref()
+        .map_or_else(String::new, |node| format!(" on {node}"))
 }
 
 fn seconds(since: u64, at: u64) -> f64 {
@@ -172,7 +226,11 @@ mod tests {
 
     #[test]
     fn a_running_stage_says_since_when_it_runs_and_how_far_it_was_when_it_last_said_so() {
-        let running = |reached| StageStatus::Running { since: 1000, reached };
+        let running = |reached| StageStatus::Running {
+            since: 1000,
+            reached,
+            place: None,
+        };
         assert_eq!(stage(&running(None), 6000), "running for 5.0 s");
         let progress = Progress {
             done: 3,
@@ -182,5 +240,39 @@ mod tests {
         };
         let text = stage(&running(Some(Reached { at: 4000, progress })), 6000);
         assert_eq!(text, "running for 5.0 s, 3/10 epochs  box loss 0.250 (2.0 s ago)");
+    }
+
+    #[test]
+    fn a_job_of_a_cluster_says_where_it_stands_how_long_it_waited_and_how_long_it_runs() {
+        let waiting = Place {
+            job: "12_3".to_owned(),
+            state: "PENDING".to_owned(),
+            reason: Some("Priority".to_owned()),
+            queued_at: 1000,
+            ..Place::default()
+        };
+        let running = Place {
+            node: Some("n1".to_owned()),
+            state: "RUNNING".to_owned(),
+            running_at: Some(3000),
+            ..waiting.clone()
+        };
+        let text = |place: &Place| {
+            stage(
+                &StageStatus::Running {
+                    since: 900,
+                    reached: None,
+                    place: Some(place.clone()),
+                },
+                6000,
+            )
+        };
+        assert_eq!(text(&waiting), "pending (Priority) for 5.0 s as job 12_3");
+        assert_eq!(text(&running), "running on n1 for 3.0 s, waited 2.0 s as job 12_3");
+        let ran = StageStatus::Ran {
+            seconds: 6.0,
+            place: Some(running),
+        };
+        assert_eq!(stage(&ran, 9000), "ran 4.0 s on n1, waited 2.0 s as job 12_3");
     }
 }

@@ -11,7 +11,7 @@
 //! as that. It has a process group of its own, which is ended as a whole.
 
 use std::cell::RefCell;
-use std::os::unix::process::CommandExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Component, Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
@@ -81,7 +81,7 @@ impl Executor for Commands<'_> {
         }
         let status = status.map_err(StageError::from)?;
         if !status.success() {
-            return Err(failed(&arguments, status).into());
+            return Err(failed(&arguments, status));
         }
         for (name, path) in &job.outputs {
             if !path.exists() {
@@ -262,14 +262,17 @@ fn end(group: Option<Pid>, signal: Signal) {
     }
 }
 
-fn failed(arguments: &[String], status: ExitStatus) -> StageError {
+fn failed(arguments: &[String], status: ExitStatus) -> JobError {
     let program = match arguments {
         [shell, _, _, _] if shell == SHELL => "the command",
         [program, ..] => program,
         [] => "the command",
     };
     match status.code() {
-        Some(code) => StageError::new(format!("`{program}` ended with exit status {code}")),
-        None => StageError::new(format!("`{program}` {}", in_words(status))),
+        Some(code) => StageError::new(format!("`{program}` ended with exit status {code}")).into(),
+        None if status.signal() == Some(9) => {
+            JobError::Killed(StageError::new(format!("`{program}` {}", in_words(status))))
+        }
+        None => StageError::new(format!("`{program}` {}", in_words(status))).into(),
     }
 }

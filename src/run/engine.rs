@@ -16,7 +16,7 @@ use super::executor::JobError;
 use super::executors::Executors;
 use super::forecast::{Root, check_forced};
 use super::job_log::JobLog;
-use super::job_thread::{self, Told, Trial};
+use super::job_thread::{self, Told, Trial, timeout};
 use super::journal::Journal;
 use super::perform::Work;
 use super::resolve::{Outside, Resolved};
@@ -26,7 +26,7 @@ use super::summary::{RunError, RunOptions, Summary};
 use super::task::tasks;
 use super::{Event, Interrupt, Moment, saved_plan};
 use crate::plan::{Node, NodeId, Plan};
-use crate::stage::{KindInfo, Registry, StageError};
+use crate::stage::{KindInfo, Needs, Registry, StageError};
 use crate::store::{Digest, InUse, KeyLock, Record, Store};
 
 mod beyond;
@@ -51,16 +51,28 @@ pub fn run(
     events: &mut dyn FnMut(&Moment),
     interrupt: &Interrupt,
 ) -> Result<Summary, RunError> {
-    let tasks = tasks(plan, registry)?;
+    let mut tasks = tasks(plan, registry)?;
     check_forced(plan, &options.force)?;
     let limits = Limits {
         cpus: options.cpus,
         memory_mib: options.memory_mib,
         gpus: options.gpus,
         jobs: options.jobs,
+        away: options
+            .slurm
+            .as_ref()
+            .map_or(0, |slurm| slurm.settings.max_queued as usize),
     };
     let guards = plan.nodes.iter().filter_map(|node| node.guard).collect();
-    let executors = Executors::new(registry);
+    let mut executors = Executors::new(registry);
+    if let Some(slurm) = &options.slurm {
+        executors = executors.with_slurm(slurm, store.root());
+        for (task, node) in tasks.iter_mut().zip(&plan.nodes) {
+            task.away = executors.are_away(&node.kind);
+            let asked = slurm.settings.request(&node.kind).cpus;
+            task.cpus = node.limits.cpus.or(asked.filter(|_| task.away)).unwrap_or(task.cpus);
+        }
+    }
     let names = plan.nodes.iter().map(|node| node.name.clone()).collect();
     let journal = Journal::begin(&store.runs(), &plan.pipelines, names, now())?;
     saved_plan::write(journal.folder(), plan)?;
@@ -287,17 +299,24 @@ impl<'a> Engine<'a, '_> {
                 .expect("resolved before it is started"),
             lock,
             cpus: self.scheduler.cpus(node),
+            needs: Needs {
+                memory_mib: planned.limits.memory_mib,
+                gpus: planned.limits.gpus,
+                timeout: planned.limits.timeout,
+            },
             run: shared.run,
             afresh: self.is_forced(node),
+            away: shared.executors.are_away(&planned.kind),
         };
         let executor = shared.executors.of(&planned.kind);
         let log = JobLog::new(&self.journal.logs(), &planned.name);
         let (sender, interrupt) = (sender.clone(), self.interrupt.clone());
         let trial = Trial {
-            timeout: planned
-                .limits
-                .timeout
-                .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()),
+            timeout: if shared.executors.are_away(&planned.kind) {
+                None
+            } else {
+                timeout(planned.limits.timeout)
+            },
             retries: planned.limits.retries.unwrap_or(0),
         };
         let job = move || {
@@ -344,6 +363,10 @@ impl<'a> Engine<'a, '_> {
                 let stage = self.name(node);
                 self.emit(Event::StageLog { stage, line })
             }
+            Told::Placed(node, place) => {
+                let stage = self.name(node);
+                self.emit(Event::StagePlaced { stage, place })
+            }
             Told::Again {
                 node,
                 attempt,
@@ -381,7 +404,7 @@ impl<'a> Engine<'a, '_> {
                         }
                     }
                     Err(JobError::Stopped) => self.queue.push_back(Happening::Stopped(node)),
-                    Err(JobError::Failed(error)) => {
+                    Err(JobError::Failed(error) | JobError::Killed(error)) => {
                         let file = log.file().map(|path| path.display().to_string());
                         self.nodes[node.0].log = file;
                         self.fail(node, log.explain(error));

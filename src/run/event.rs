@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::stage::Progress;
+use crate::stage::{Place, Progress};
 
 /// An event and when it was.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -77,6 +77,13 @@ pub enum Event {
         stage: String,
         /// The line.
         line: String,
+    },
+    /// Another machine does it: where it stands now.
+    StagePlaced {
+        /// The stage.
+        stage: String,
+        /// Where.
+        place: Place,
     },
     /// An attempt failed; there will be another.
     StageRetried {

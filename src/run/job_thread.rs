@@ -10,7 +10,7 @@ use super::perform::{Work, perform};
 use super::scratch::Spares;
 use crate::plan::NodeId;
 use crate::remote::{Answered, Fetched, RemoteError, Sending};
-use crate::stage::{Progress, Reporter, StageError};
+use crate::stage::{Place, Progress, Reporter, StageError};
 use crate::store::{Digest, Record, Store};
 
 /// What a job thread says.
@@ -19,6 +19,8 @@ pub(crate) enum Told {
     Progress(NodeId, Progress),
     /// A line of its log.
     Log(NodeId, String),
+    /// Where it stands in a queue.
+    Placed(NodeId, Place),
     /// An attempt failed; there will be another.
     Again {
         node: NodeId,
@@ -91,7 +93,9 @@ pub(crate) fn work(
         });
         attempt += 1;
         match result {
-            Err(JobError::Failed(error)) if attempt <= trial.retries && interrupt.count() == 0 => {
+            Err(JobError::Failed(error) | JobError::Killed(error))
+                if attempt <= trial.retries && interrupt.count() == 0 =>
+            {
                 let pause = Trial::pause(attempt);
                 reporter.log(&format!(
                     "attempt {attempt} failed: {error}; again in {} s",
@@ -123,7 +127,13 @@ pub(crate) fn work(
     });
 }
 
-fn too_long(timeout: Duration) -> StageError {
+/// A `timeout` as a duration, if it is one that can be waited for.
+pub(super) fn timeout(seconds: Option<f64>) -> Option<Duration> {
+    seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+}
+
+/// The failure of a job that was ended after its `timeout`.
+pub(super) fn too_long(timeout: Duration) -> StageError {
     StageError::new(format!(
         "took longer than its `timeout` of {} s and was ended",
         timeout.as_secs_f64()
@@ -149,6 +159,10 @@ struct JobReporter<'a> {
 impl Reporter for JobReporter<'_> {
     fn progress(&self, progress: Progress) {
         let _ = self.sender.send(Told::Progress(self.node, progress));
+    }
+
+    fn placed(&self, place: Place) {
+        let _ = self.sender.send(Told::Placed(self.node, place));
     }
 
     fn log(&self, line: &str) {

@@ -2,16 +2,20 @@
 //!
 //! [`run`] does a plan, [`forecast()`] says what it would do, [`explain()`] why, [`status`] what runs have
 //! done, [`compare()`] how two of them differ. The order of the parts: [`task`] and [`scheduler`] decide, without effects; [`keys`]
-//! makes keys of nodes; `engine` performs; executors ([`in_process`], [`workers`], [`command`]) do single jobs; [`provider`] finds programs
+//! makes keys of nodes; `engine` performs; executors ([`in_process`], [`workers`], [`command`]) do single jobs, or have
+//! a cluster do them ([`slurm`]), which calls [`exec_job`] on its machines; [`provider`] finds programs
 //! that serve further kinds.
 
+mod attempt;
 mod clock;
 pub mod collect;
 pub mod command;
 mod compare;
+mod durable;
 mod engine;
 mod estimate;
 pub mod event;
+mod exec_job;
 pub mod executor;
 pub mod executors;
 mod explain;
@@ -41,18 +45,22 @@ pub mod resources;
 mod saved_plan;
 pub mod scheduler;
 mod scratch;
+pub mod slurm;
 mod spans;
 pub mod status;
+mod submission;
 mod summary;
 pub mod task;
 pub mod usage;
 mod worker;
 pub mod workers;
 
+pub use attempt::{AttemptEnd, Ended};
 pub use compare::{Comparison, Pair, compare};
 pub use engine::run;
 pub use estimate::{Estimate, estimate};
 pub use event::{Event, Moment};
+pub use exec_job::{Executed, exec_job};
 pub use explain::{Cause, Explained, Source, explain};
 pub use forecast::{Forecast, Root, forecast};
 pub use interrupt::Interrupt;

@@ -19,7 +19,8 @@ use super::maker;
 use super::process_mark::end_orphan;
 use super::resolve::{Resolved, check_outside, store_error};
 use super::scratch::{Spares, empty};
-use crate::stage::{Input, Job, KindInfo, Outcome, Reporter, StageError, protocol};
+use super::submission::Submission;
+use crate::stage::{Input, Job, KindInfo, Needs, Outcome, Reporter, StageError, protocol};
 use crate::store::{KeyLock, Output, Record, Store};
 
 /// A job that may begin: its key is locked.
@@ -31,9 +32,12 @@ pub(crate) struct Work<'a> {
     pub(crate) resolved: Resolved,
     pub(crate) lock: KeyLock,
     pub(crate) cpus: u32,
+    pub(crate) needs: Needs,
     pub(crate) run: &'a str,
     /// Begin from nothing, without the checkpoints of an earlier attempt.
     pub(crate) afresh: bool,
+    /// Another machine is to do it, and may have begun for an earlier run.
+    pub(crate) away: bool,
 }
 
 /// Does the job and records what it made.
@@ -66,7 +70,13 @@ fn prepare(store: &Store, work: &Work<'_>, folder: &Path) -> Result<Job, StageEr
     if work.afresh {
         empty(&folder.join("keep"))?;
     }
-    make(store, work.kind, work.params, &work.resolved, work.cpus, folder)
+    if work.afresh || !work.away {
+        // Whoever does it for an earlier run sees this and ends.
+        Submission::abandon(folder);
+    }
+    let job = make(store, work.kind, work.params, &work.resolved, work.cpus, folder)?;
+    let needs = work.needs;
+    Ok(Job { needs, ..job })
 }
 
 /// Makes the job's folder and brings its inputs to hand.
@@ -109,6 +119,7 @@ pub(crate) fn make(
         keep: folder.join("keep"),
         folder,
         cpus,
+        needs: Needs::default(),
     })
 }
 

@@ -3,12 +3,11 @@
 //! The second time has the same inputs, params and cores as the first, its own scratch folder, and no record. The folder is
 //! under a key of its own, which is locked, so that nobody clears it away or works in it.
 
-use super::executor::{Executor, JobError};
+use super::executor::{JobError, watched};
 use super::executors::Executors;
 use super::interrupt::Interrupt;
 use super::perform::{check_written, make};
 use super::resolve::{Outside, resolve, store_error};
-use super::scheduler::Manner;
 use crate::plan::{NodeId, Plan};
 use crate::stage::{Progress, Registry, Reporter, StageError};
 use crate::store::{Digest, Output, Record, Store, Unlike};
@@ -72,7 +71,7 @@ impl<'a> Rechecker<'a> {
         let record = self.records.get(node.0)?.as_ref()?;
         Some(match self.again(node, record, explain) {
             Ok(recheck) => recheck,
-            Err(JobError::Failed(error)) => Recheck::Failed(error),
+            Err(JobError::Failed(error) | JobError::Killed(error)) => Recheck::Failed(error),
             Err(JobError::Stopped) => Recheck::Stopped,
         })
     }
@@ -126,27 +125,6 @@ impl<'a> Rechecker<'a> {
 fn stored<'a>(record: &'a Record, name: &str) -> Result<&'a Output, StageError> {
     let output = record.outputs.get(name);
     output.ok_or_else(|| StageError::new(format!("its record has no output `{name}`")))
-}
-
-/// Does a job, and passes the user's wish to end on to whoever does it.
-fn watched<T: Send>(executor: &dyn Executor, interrupt: &Interrupt, job: impl FnOnce() -> T + Send) -> T {
-    use std::sync::mpsc::{RecvTimeoutError, channel};
-    let (done, ended) = channel::<()>();
-    std::thread::scope(|scope| {
-        scope.spawn(move || {
-            let mut told = 0;
-            while ended.recv_timeout(super::engine::TICK) == Err(RecvTimeoutError::Timeout) {
-                let count = interrupt.count().min(2);
-                if count > told {
-                    executor.stop(if count == 1 { Manner::Gently } else { Manner::AtOnce });
-                    told = count;
-                }
-            }
-        });
-        let result = job();
-        drop(done);
-        result
-    })
 }
 
 /// Tells nobody how far it is: nothing depends on it.

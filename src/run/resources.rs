@@ -79,6 +79,22 @@ fn left_in_groups(root: &Path, group: &Path) -> Option<u64> {
     group.ancestors().filter_map(left).min()
 }
 
+/// What this machine is called: by Slurm, if that has started this program.
+#[must_use]
+pub(crate) fn node_name() -> String {
+    let given = std::env::var("SLURMD_NODENAME").ok().filter(|name| !name.is_empty());
+    let own = || fs_err::read_to_string("/proc/sys/kernel/hostname").ok();
+    given.or_else(own).unwrap_or_default().trim().to_owned()
+}
+
+/// What Slurm calls the job of an array that this program runs in.
+#[must_use]
+pub(crate) fn slurm_job() -> Option<String> {
+    let given = |name: &str| std::env::var(name).ok();
+    let (array, task) = (given("SLURM_ARRAY_JOB_ID")?, given("SLURM_ARRAY_TASK_ID")?);
+    Some(format!("{array}_{task}"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

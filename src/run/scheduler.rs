@@ -11,7 +11,8 @@
 //! ```
 //!
 //! Invariants, held by the property tests: each node ends once; none starts before all that it needs has ended well;
-//! what runs at once stays within the limits, except that a job larger than a limit runs, but alone.
+//! what runs at once stays within the limits, except that a job larger than a limit runs, but alone. Jobs that other machines do
+//! take nothing of these limits; only how many of them there are at once is bounded.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -31,6 +32,8 @@ pub struct Limits {
     pub gpus: u32,
     /// Jobs.
     pub jobs: usize,
+    /// Jobs that other machines do, or are asked to.
+    pub away: usize,
 }
 
 /// Something that the scheduler is told.
@@ -133,12 +136,15 @@ pub struct Scheduler {
     guards: BTreeMap<NodeId, NodeId>,
     causes: BTreeMap<NodeId, Because>,
     ready: BTreeSet<(Reverse<u64>, NodeId)>,
+    /// The same of those that other machines do.
+    ready_away: BTreeSet<(Reverse<u64>, NodeId)>,
     overtaken: BTreeMap<NodeId, u32>,
     /// The node that makes a key, and the equal ones that wait for it.
     makers: BTreeMap<String, NodeId>,
     keys: BTreeMap<NodeId, String>,
     twins: BTreeMap<NodeId, Vec<NodeId>>,
     running: BTreeSet<NodeId>,
+    away: BTreeSet<NodeId>,
     halted: Option<Because>,
     left: usize,
 }
@@ -169,6 +175,7 @@ impl Scheduler {
             memory_mib: limits.memory_mib,
             gpus: limits.gpus,
             jobs: limits.jobs.max(1),
+            away: limits.away.max(1),
         };
         Self {
             limits,
@@ -181,11 +188,13 @@ impl Scheduler {
             guards: BTreeMap::new(),
             causes: BTreeMap::new(),
             ready: BTreeSet::new(),
+            ready_away: BTreeSet::new(),
             overtaken: BTreeMap::new(),
             makers: BTreeMap::new(),
             keys: BTreeMap::new(),
             twins: BTreeMap::new(),
             running: BTreeSet::new(),
+            away: BTreeSet::new(),
             halted: None,
             left: count,
             tasks,
@@ -206,7 +215,7 @@ impl Scheduler {
             }
             Happening::Resolved { node, key, hit, stop } => self.resolved(node, key, hit, stop, &mut actions),
             Happening::Elsewhere(node) if self.phase(node) == &Phase::Running => {
-                self.running.remove(&node);
+                self.leave(node);
                 self.phases[node.0] = Phase::Elsewhere;
                 if let Some(because) = self.halted {
                     self.skip(node, because, &mut actions);
@@ -223,6 +232,7 @@ impl Scheduler {
             Happening::Interrupted => self.interrupted(&mut actions),
             _ => {}
         }
+        self.start_away(&mut actions);
         self.start_ready(&mut actions);
         actions
     }
@@ -253,6 +263,7 @@ impl Scheduler {
     pub fn cpus(&self, node: NodeId) -> u32 {
         match self.tasks[node.0].cpus {
             0 => self.limits.cpus,
+            cpus if self.tasks[node.0].away => cpus,
             cpus => cpus.min(self.limits.cpus),
         }
     }
@@ -278,7 +289,12 @@ impl Scheduler {
                     self.makers.insert(key.clone(), node);
                     self.keys.insert(node, key);
                     self.phases[node.0] = Phase::Ready;
-                    self.ready.insert((Reverse(self.chain[node.0]), node));
+                    let ready = if self.tasks[node.0].away {
+                        &mut self.ready_away
+                    } else {
+                        &mut self.ready
+                    };
+                    ready.insert((Reverse(self.chain[node.0]), node));
                 }
             },
             _ => {}
@@ -360,7 +376,8 @@ impl Scheduler {
         let mut ended = vec![(node, end)];
         while let Some((node, end)) = ended.pop() {
             self.ready.remove(&(Reverse(self.chain[node.0]), node));
-            self.running.remove(&node);
+            self.ready_away.remove(&(Reverse(self.chain[node.0]), node));
+            self.leave(node);
             self.give_up_key(node);
             self.phases[node.0] = Phase::Ended(end);
             self.left -= 1;
@@ -394,6 +411,24 @@ impl Scheduler {
                 actions.push(Action::Skip(node, because));
                 Some(End::Skipped)
             }
+        }
+    }
+
+    /// Takes a node from those that run.
+    fn leave(&mut self, node: NodeId) {
+        self.running.remove(&node);
+        self.away.remove(&node);
+    }
+
+    /// Starts what other machines do, as many as there may be at once.
+    fn start_away(&mut self, actions: &mut Vec<Action>) {
+        while self.halted.is_none() && self.away.len() < self.limits.away {
+            let Some((_, node)) = self.ready_away.pop_first() else {
+                return;
+            };
+            self.away.insert(node);
+            self.phases[node.0] = Phase::Running;
+            actions.push(Action::Start(node));
         }
     }
 

@@ -16,6 +16,7 @@ fn task(sources: &[usize]) -> Task {
         cpus: 1,
         memory_mib: 0,
         gpus: 0,
+        away: false,
         seconds: 1.0,
     }
 }
@@ -42,6 +43,7 @@ const WIDE: Limits = Limits {
     memory_mib: 1000,
     gpus: 0,
     jobs: 8,
+    away: 8,
 };
 
 fn miss(node: usize) -> Happening {
@@ -70,6 +72,28 @@ fn finished(node: usize) -> Happening {
 
 fn ends(scheduler: &Scheduler) -> Vec<Option<End>> {
     (0..scheduler.tasks.len()).map(|at| scheduler.end(NodeId(at))).collect()
+}
+
+#[test]
+fn what_other_machines_do_takes_nothing_of_this_one_and_is_bounded_by_itself() {
+    let away = Task {
+        away: true,
+        cpus: 64,
+        ..task(&[])
+    };
+    let tasks = vec![away.clone(), away.clone(), away, task(&[]), task(&[])];
+    let limits = Limits {
+        jobs: 1,
+        away: 2,
+        ..WIDE
+    };
+    let mut scheduler = Scheduler::new(tasks, limits, false);
+    scheduler.handle(Happening::Begin);
+    let started: Vec<Action> = (0..5).flat_map(|node| scheduler.handle(miss(node))).collect();
+    assert_eq!(started, [0, 1, 3].map(|node| Action::Start(NodeId(node))));
+    assert_eq!(scheduler.cpus(NodeId(0)), 64);
+    assert_eq!(scheduler.handle(finished(1)), [Action::Start(NodeId(2))]);
+    assert_eq!(scheduler.handle(finished(3)), [Action::Start(NodeId(4))]);
 }
 
 #[test]
@@ -307,6 +331,8 @@ fn worlds() -> impl Strategy<Value = World> {
                 cpus,
                 memory_mib,
                 gpus: 0,
+                // Equal work is done at the same place.
+                away: key % 3 == 0,
                 seconds,
             });
             natures.push(Nature {
@@ -323,6 +349,7 @@ fn worlds() -> impl Strategy<Value = World> {
             memory_mib,
             gpus: 0,
             jobs,
+            away: jobs.div_ceil(2),
         };
         World {
             tasks,
@@ -424,16 +451,18 @@ fn drive(world: &World) -> Driven {
 
 fn check_resources(world: &World, running: &BTreeMap<usize, u8>) {
     let limits = world.limits;
+    let (away, running): (Vec<usize>, Vec<usize>) = running.keys().partition(|node| world.tasks[**node].away);
+    assert!(away.len() <= limits.away);
     assert!(running.len() <= limits.jobs);
-    if running.len() == 1 {
+    if running.len() <= 1 {
         return;
     }
     let cpus = |node: &usize| match world.tasks[*node].cpus {
         0 => limits.cpus,
         cpus => cpus,
     };
-    assert!(running.keys().map(cpus).sum::<u32>() <= limits.cpus);
-    assert!(running.keys().map(|node| world.tasks[*node].memory_mib).sum::<u64>() <= limits.memory_mib);
+    assert!(running.iter().map(cpus).sum::<u32>() <= limits.cpus);
+    assert!(running.iter().map(|node| world.tasks[*node].memory_mib).sum::<u64>() <= limits.memory_mib);
 }
 
 proptest! {
@@ -456,7 +485,7 @@ proptest! {
             nature.elsewhere = false;
         }
         let parallel = drive(&world);
-        world.limits = Limits { cpus: 1, memory_mib: 1, gpus: 0, jobs: 1 };
+        world.limits = Limits { cpus: 1, memory_mib: 1, gpus: 0, jobs: 1, away: 1 };
         prop_assert_eq!(parallel.ends, drive(&world).ends);
     }
 

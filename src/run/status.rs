@@ -11,6 +11,7 @@ use super::job_log;
 use super::journal::{EVENTS, HEAD, LOGS, RunHead};
 use super::progress_file::{self, Reached};
 use super::{Event, Moment};
+use crate::stage::Place;
 
 /// A run.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -61,6 +62,9 @@ pub enum StageStatus {
         /// How far it was when it last said so.
         #[serde(skip_serializing_if = "Option::is_none")]
         reached: Option<Reached>,
+        /// Where it stands, if another machine does it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        place: Option<Place>,
     },
     /// The store had it.
     Cached,
@@ -68,6 +72,9 @@ pub enum StageStatus {
     Ran {
         /// How long it took.
         seconds: f64,
+        /// Where, if another machine did it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        place: Option<Place>,
     },
     /// It failed.
     Failed {
@@ -199,8 +206,20 @@ pub fn read(folder: &Path) -> std::io::Result<RunStatus> {
             keys.insert(stage.clone(), key.clone());
         }
         match told(moment) {
-            Told::Stage(stage, status) => drop(stages.insert(stage, status)),
+            Told::Stage(stage, mut status) => {
+                if let (StageStatus::Ran { place: kept, .. }, Some(StageStatus::Running { place, .. })) =
+                    (&mut status, stages.get_mut(&stage))
+                {
+                    *kept = place.take();
+                }
+                stages.insert(stage, status);
+            }
             Told::Run(end) => state = end,
+            Told::Place(stage, now) => {
+                if let Some(StageStatus::Running { place, .. }) = stages.get_mut(&stage) {
+                    *place = Some(now);
+                }
+            }
             Told::Nothing => {}
         }
     }
@@ -235,6 +254,7 @@ fn key(event: &Event) -> Option<(&String, &String)> {
 enum Told {
     Stage(String, StageStatus),
     Run(RunState),
+    Place(String, Place),
     Nothing,
 }
 
@@ -243,16 +263,17 @@ fn told(moment: Moment) -> Told {
         Event::StageCached { stage, .. } => (stage, StageStatus::Cached),
         Event::StageWaiting { stage, .. } => (stage, StageStatus::Waiting),
         Event::StageStarted { stage, .. } => {
-            let (since, reached) = (moment.at, None);
-            (stage, StageStatus::Running { since, reached })
+            let (since, reached, place) = (moment.at, None, None);
+            (stage, StageStatus::Running { since, reached, place })
         }
-        Event::StageFinished { stage, seconds, .. } => (stage, StageStatus::Ran { seconds }),
+        Event::StageFinished { stage, seconds, .. } => (stage, StageStatus::Ran { seconds, place: None }),
         Event::StageFailed {
             stage, message, log, ..
         } => (stage, StageStatus::Failed { message, log }),
         Event::StagePruned { stage, guard } => (stage, StageStatus::Pruned { guard }),
         Event::StageSkipped { stage, because } => (stage, StageStatus::Skipped { because }),
         Event::RunFinished { counts, seconds } => return Told::Run(RunState::Finished { counts, seconds }),
+        Event::StagePlaced { stage, place } => return Told::Place(stage, place),
         Event::RunStarted { .. }
         | Event::StageFetched { .. }
         | Event::RemoteWarned { .. }
@@ -276,7 +297,8 @@ mod tests {
     }
 
     fn running(since: u64, reached: Option<Reached>) -> StageStatus {
-        StageStatus::Running { since, reached }
+        let place = None;
+        StageStatus::Running { since, reached, place }
     }
 
     fn started(stage: &str) -> Moment {

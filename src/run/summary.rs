@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::End;
 use super::event::Counts;
 use super::resources::{available_cpus, available_gpus, available_memory_mib};
+use super::slurm::SlurmOptions;
 use super::task::UnknownKind;
 use crate::remote::{Remote, RemoteError};
 use crate::stage::StageError;
@@ -30,6 +31,8 @@ pub struct RunOptions {
     pub remote: Option<Arc<Remote>>,
     /// End the run when the remote cannot be asked, instead of going on without it.
     pub remote_required: bool,
+    /// Have Slurm do the jobs that need a process of their own.
+    pub slurm: Option<SlurmOptions>,
 }
 
 impl RunOptions {
@@ -46,6 +49,7 @@ impl RunOptions {
             force: Vec::new(),
             remote: None,
             remote_required: false,
+            slurm: None,
         }
     }
 }

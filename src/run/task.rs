@@ -56,6 +56,8 @@ pub struct Task {
     pub memory_mib: u64,
     /// Graphics processors.
     pub gpus: u32,
+    /// Whether another machine does it, which has resources of its own.
+    pub away: bool,
     /// How long it may take: only used to put the longest chain first.
     pub seconds: f64,
 }
@@ -92,6 +94,7 @@ impl Task {
             cpus: node.limits.cpus.unwrap_or(kind.cpus),
             memory_mib: node.limits.memory_mib.unwrap_or(kind.memory_mib),
             gpus: node.limits.gpus.unwrap_or(0),
+            away: false,
             seconds,
         }
     }

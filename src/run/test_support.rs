@@ -44,6 +44,7 @@ impl World {
             force: Vec::new(),
             remote: None,
             remote_required: false,
+            slurm: None,
         };
         Self {
             folder,

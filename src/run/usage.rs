@@ -100,6 +100,7 @@ impl Usage {
             | Event::RemoteSending { .. }
             | Event::StageProgress { .. }
             | Event::StageLog { .. }
+            | Event::StagePlaced { .. }
             | Event::StageRetried { .. }
             | Event::RunFinished { .. } => {}
         }

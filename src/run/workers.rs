@@ -100,9 +100,7 @@ impl Executor for Workers<'_> {
                     program.path.display()
                 ))
                 .into()),
-                Err(Attempt::Lost(Lost::Died(status) | Lost::Silent(status))) => {
-                    Err(died(&program.path, status).into())
-                }
+                Err(Attempt::Lost(Lost::Died(status) | Lost::Silent(status))) => Err(died(&program.path, status)),
                 Err(Attempt::Lost(Lost::Confused(error))) => Err(error.into()),
             };
             drop(worker);
@@ -125,11 +123,13 @@ impl Drop for Workers<'_> {
     }
 }
 
-fn died(program: &std::path::Path, status: ExitStatus) -> StageError {
+fn died(program: &std::path::Path, status: ExitStatus) -> JobError {
     use std::os::unix::process::ExitStatusExt;
     let error = StageError::new(format!("the provider `{}` {}", program.display(), in_words(status)));
     match status.signal() {
-        Some(9) => error.hint("give it less to do at once: a smaller batch or image size, or fewer `--jobs`"),
-        _ => error,
+        Some(9) => {
+            JobError::Killed(error.hint("give it less to do at once: a smaller batch or image size, or fewer `--jobs`"))
+        }
+        _ => error.into(),
     }
 }

@@ -35,6 +35,29 @@ pub struct Job {
     pub keep: PathBuf,
     /// Processor cores to use.
     pub cpus: u32,
+    /// What the stage says it may take besides.
+    #[serde(default, skip_serializing_if = "Needs::is_unsaid")]
+    pub needs: Needs,
+}
+
+/// What a stage says that it may take, for whoever finds it a place. Nothing, where it does not say so itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Needs {
+    /// Memory in MiB.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_mib: Option<u64>,
+    /// Graphics processors.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gpus: Option<u32>,
+    /// Seconds after which it is ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<f64>,
+}
+
+impl Needs {
+    fn is_unsaid(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 impl Job {
@@ -105,10 +128,32 @@ pub struct Progress {
     pub fields: BTreeMap<String, f64>,
 }
 
+/// Where a job stands that another machine does.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    /// What it is called there, such as `4711_3`.
+    pub job: String,
+    /// How it stands, in that system's words: `PENDING`, `RUNNING`.
+    pub state: String,
+    /// Why it waits, if it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The machine that does it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node: Option<String>,
+    /// Since when it is queued: milliseconds since 1970 (UTC).
+    pub queued_at: u64,
+    /// Since when it runs: milliseconds since 1970 (UTC).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub running_at: Option<u64>,
+}
+
 /// Where a job says how far it is.
 pub trait Reporter: Send + Sync {
     /// Tells how far the job is.
     fn progress(&self, progress: Progress);
+    /// Tells where the job stands, each time that this changes.
+    fn placed(&self, _: Place) {}
     /// Adds a line to the job's log.
     fn log(&self, line: &str);
     /// Whether the job should stop: what it has done is not wanted any more.

@@ -12,6 +12,6 @@ pub mod protocol;
 mod registry;
 
 pub use exchange::Exchange;
-pub use job::{Input, Job, Outcome, Progress, Reporter, Silent, StageError};
+pub use job::{Input, Job, Needs, Outcome, Place, Progress, Reporter, Silent, StageError};
 pub use kind::{ExternalInput, InputPort, KindInfo, OutputPort, Stage, params_schema};
 pub use registry::{NameTaken, Program, Registered, Registry, Via};

@@ -12,7 +12,7 @@ use crate::detection::{
 };
 use crate::learning::{Decision, Pool};
 use crate::random::Stream;
-use crate::stage::{Input, Job, Outcome, Silent, StageError};
+use crate::stage::{Input, Job, Needs, Outcome, Silent, StageError};
 use crate::table::Table;
 
 fn dataset(count: usize) -> Dataset {
@@ -129,6 +129,7 @@ impl Bench {
             keep: folder.join("keep"),
             folder,
             cpus: 1,
+            needs: Needs::default(),
         };
         let outcome = stage.run(&job, &Silent)?;
         for output in outputs.values() {

@@ -167,6 +167,7 @@ mod tests {
             folder: folder.to_path_buf(),
             keep: folder.join("keep"),
             cpus: 2,
+            needs: crate::stage::Needs::default(),
         };
         ParseVoc.run(&job, &Silent)
     }

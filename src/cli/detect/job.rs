@@ -16,7 +16,7 @@ use crate::run::executors::Executors;
 use crate::run::resources::available_cpus;
 use crate::stage::params::decode;
 use crate::stage::protocol::FORMAT;
-use crate::stage::{Input, Job, Registry};
+use crate::stage::{Input, Job, Needs, Registry};
 
 const KIND: &str = "detect";
 const OUTPUT: &str = "detections";
@@ -85,6 +85,7 @@ pub(super) fn detect(
         folder: own.clone(),
         keep: keep.clone(),
         cpus: available_cpus(),
+        needs: Needs::default(),
     };
     fs_err::create_dir(&own)?;
     fs_err::create_dir(&keep)?;

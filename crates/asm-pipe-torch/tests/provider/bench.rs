@@ -9,7 +9,7 @@ use asm_pipe::artifact::write_dataset;
 use asm_pipe::detection::{AnnotatedImage, Annotation, BoundingBox, Dataset, Image, Marks, Source};
 use asm_pipe::random::Stream;
 use asm_pipe::stage::protocol::Message;
-use asm_pipe::stage::{Input, Job, Outcome, StageError};
+use asm_pipe::stage::{Input, Job, Needs, Outcome, StageError};
 use image::{Rgb, RgbImage};
 use serde_json::{Value, json};
 
@@ -122,6 +122,7 @@ impl Bench {
             folder: folder.clone(),
             keep: self.path(&format!("keep-{name}")),
             cpus: 2,
+            needs: Needs::default(),
         };
         fs_err::create_dir_all(&folder).unwrap();
         fs_err::create_dir_all(&job.keep).unwrap();

@@ -1,0 +1,207 @@
+//! Calls of Slurm's programs: each ends within bounds, and what it says is told apart by what to do about it.
+
+use std::fmt;
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process_group};
+
+/// Why a call has given no answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Trouble {
+    /// The program is not there.
+    Missing(String),
+    /// It did not end in time.
+    Silent(String, Duration),
+    /// It ended badly and said this.
+    Said(String, String),
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing(program) => write!(f, "`{program}` cannot be started: is Slurm installed on this machine?"),
+            Self::Silent(program, patience) => {
+                write!(f, "`{program}` did not answer within {} s", patience.as_secs())
+            }
+            Self::Said(program, text) => write!(f, "`{program}` said: {text}"),
+        }
+    }
+}
+
+/// What `sbatch` says when the same job would be refused again.
+const REFUSALS: [&str; 22] = [
+    "invalid partition",
+    "invalid account",
+    "invalid qos",
+    "invalid feature",
+    "invalid generic resource",
+    "invalid job array",
+    "invalid option",
+    "invalid argument",
+    "invalid time limit",
+    "invalid --",
+    "unrecognized option",
+    "unrecognised option",
+    "requires an argument",
+    "requested node configuration is not available",
+    "requested partition configuration not available",
+    "more processors requested than permitted",
+    "memory specification can not be satisfied",
+    "requested time limit is invalid",
+    "user's group not permitted",
+    "access/permission denied",
+    "job credential",
+    "batch job submission failed: unspecified error",
+];
+
+/// What `sbatch` says when there are too many jobs for now.
+const FULL: [&str; 3] = ["submitlimit", "submit limit", "temporarily unable to accept job"];
+
+impl Trouble {
+    /// Whether asking again would give the same.
+    pub(super) fn is_refusal(&self) -> bool {
+        match self {
+            Self::Missing(_) => true,
+            Self::Silent(..) => false,
+            Self::Said(_, text) => {
+                let text = text.to_lowercase();
+                !self.is_for_now() && REFUSALS.iter().any(|refusal| text.contains(refusal))
+            }
+        }
+    }
+
+    /// Whether the queue is full.
+    pub(super) fn is_for_now(&self) -> bool {
+        match self {
+            Self::Said(_, text) => {
+                let text = text.to_lowercase();
+                FULL.iter().any(|full| text.contains(full))
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether Slurm says that it knows no such job.
+    pub(super) fn is_unknown_job(&self) -> bool {
+        matches!(self, Self::Said(_, text) if text.to_lowercase().contains("invalid job id"))
+    }
+}
+
+/// Calls programs, with a bound on how long each may take.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Client {
+    pub(super) patience: Duration,
+}
+
+impl Client {
+    /// Calls a program with a text on its stdin; answers with what it printed.
+    pub(super) fn call(self, program: &str, arguments: &[String], stdin: &str) -> Result<String, Trouble> {
+        let failed = |error: std::io::Error| Trouble::Said(program.to_owned(), error.to_string());
+        // Files: they take any length, and nothing that keeps them open is waited for.
+        let (mut given, mut out, mut err) = (file()?, file()?, file()?);
+        given.write_all(stdin.as_bytes()).map_err(failed)?;
+        given.seek(SeekFrom::Start(0)).map_err(failed)?;
+        let shared = |file: &std::fs::File| file.try_clone().map(Stdio::from).map_err(failed);
+        let mut command = Command::new(program);
+        command.args(arguments).process_group(0);
+        // Lists of array tasks in full, times in seconds, words in English.
+        command
+            .env("SLURM_BITSTR_LEN", "0")
+            .env("SLURM_TIME_FORMAT", "%s")
+            .env("LC_ALL", "C");
+        command
+            .stdin(shared(&given)?)
+            .stdout(shared(&out)?)
+            .stderr(shared(&err)?);
+        let mut child = command.spawn().map_err(|error| match error.kind() {
+            std::io::ErrorKind::NotFound => Trouble::Missing(program.to_owned()),
+            _ => failed(error),
+        })?;
+        let end = Instant::now() + self.patience;
+        let mut pause = Duration::from_millis(2);
+        let status = loop {
+            match child.try_wait().map_err(failed)? {
+                Some(status) => break status,
+                None if Instant::now() >= end => {
+                    if let Some(group) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
+                        let _ = kill_process_group(group, Signal::KILL);
+                    }
+                    let _ = child.wait();
+                    return Err(Trouble::Silent(program.to_owned(), self.patience));
+                }
+                None => std::thread::sleep(pause),
+            }
+            pause = (pause * 2).min(Duration::from_millis(100));
+        };
+        if status.success() {
+            return Ok(text(&mut out));
+        }
+        let said = text(&mut err);
+        let said = said.lines().map(str::trim).filter(|line| !line.is_empty());
+        let said = said.collect::<Vec<_>>().join("; ");
+        let said = if said.is_empty() { status.to_string() } else { said };
+        Err(Trouble::Said(program.to_owned(), said))
+    }
+}
+
+fn file() -> Result<std::fs::File, Trouble> {
+    tempfile::tempfile().map_err(|error| Trouble::Said("a temporary file".to_owned(), error.to_string()))
+}
+
+fn text(file: &mut std::fs::File) -> String {
+    let mut bytes = Vec::new();
+    // What was read before an error is still worth having.
+    let _ = file.seek(SeekFrom::Start(0)).and_then(|_| file.read_to_end(&mut bytes));
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(text: &str) -> Trouble {
+        Trouble::Said("sbatch".to_owned(), text.to_owned())
+    }
+
+    #[test]
+    fn refusals_full_queues_and_passing_troubles_are_told_apart() {
+        let refused = said("sbatch: error: Batch job submission failed: Invalid partition name specified");
+        assert!(refused.is_refusal() && !refused.is_for_now());
+        let full = said(
+            "Batch job submission failed: Job violates accounting/QOS policy (job submit limit, user's size limits)",
+        );
+        assert!(full.is_for_now() && !full.is_refusal());
+        let full = said("sbatch: error: AssocMaxSubmitJobLimit");
+        assert!(!full.is_refusal());
+        for passing in [
+            "slurm_load_jobs error: Unable to contact slurm controller (connect failure)",
+            "Batch job submission failed: Socket timed out on send/recv operation",
+            "something new",
+        ] {
+            assert!(!said(passing).is_refusal() && !said(passing).is_for_now(), "{passing}");
+        }
+        assert!(said("slurm_load_jobs error: Invalid job id specified").is_unknown_job());
+    }
+
+    #[test]
+    fn a_call_gets_its_text_and_gives_what_is_printed_and_one_without_end_is_ended() {
+        let client = Client {
+            patience: Duration::from_millis(300),
+        };
+        let call = |script: &str, stdin: &str| client.call("sh", &["-c".to_owned(), script.to_owned()], stdin);
+        let long = "x".repeat(300_000);
+        assert_eq!(call("cat", &long), Ok(long));
+        assert_eq!(
+            call("echo no >&2; echo way >&2; exit 3", ""),
+            Err(Trouble::Said("sh".to_owned(), "no; way".to_owned()))
+        );
+        assert!(matches!(call("sleep 60", ""), Err(Trouble::Silent(..))));
+        assert!(matches!(
+            client.call("no-such-program", &[], ""),
+            Err(Trouble::Missing(_))
+        ));
+    }
+}
