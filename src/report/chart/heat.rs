@@ -10,6 +10,9 @@ use super::{ChartError, Picture};
 /// More rows or columns than this have no room for words.
 const NAMED: usize = 24;
 
+/// A cost as a number and in words; none where there is none.
+pub type Cost = Option<(f64, String)>;
+
 /// A table of costs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HeatChart {
@@ -19,8 +22,8 @@ pub struct HeatChart {
     pub param: String,
     /// The param's values.
     pub columns: Vec<String>,
-    /// A name with a cost for each column, as a number and in words; none where there is no cost.
-    pub rows: Vec<(String, Vec<Option<(f64, String)>>)>,
+    /// A name with a cost for each column.
+    pub rows: Vec<(String, Vec<Cost>)>,
 }
 
 impl HeatChart {

@@ -20,7 +20,7 @@ pub use bars::{BarSegment, StackedBars};
 pub use boxes::{BoxesError, Mark, draw_boxes};
 pub use canvas::{ChartError, Picture};
 pub use compared::comparison_charts;
-pub use heat::HeatChart;
+pub use heat::{Cost, HeatChart};
 pub use lines::{LineChart, Point, Series};
 pub use matrix::MatrixChart;
 pub use precision_recall::{PrecisionRecallChart, RecallCurve};
