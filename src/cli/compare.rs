@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::failure::Failure;
 use super::results::{Manifest, Written, terminal_summary};
-use crate::report::chart::strategy_charts;
+use crate::report::chart::{ChartError, comparison_charts, strategy_charts};
 use crate::report::page::{Behind, Page};
 use crate::report::{RoundRow, SummaryRow, Trial, summarise};
 use crate::store::Digest;
@@ -100,10 +100,12 @@ fn write(
     let charts = folder.join("charts");
     fs_err::create_dir_all(&charts)?;
     let mut captions = Vec::new();
-    for chart in strategy_charts(shown).map_err(|e| Failure::environment(e.to_string()))? {
+    let failed = |e: ChartError| Failure::environment(e.to_string());
+    let drawn = strategy_charts(shown).map_err(failed)?;
+    for chart in drawn.into_iter().chain(comparison_charts(&trials).map_err(failed)?) {
         fs_err::write(charts.join(format!("{}.svg", chart.name)), chart.picture.svg)?;
         fs_err::write(charts.join(format!("{}.png", chart.name)), chart.picture.png)?;
-        captions.push((chart.name.to_owned(), chart.caption));
+        captions.push((chart.name, chart.caption));
     }
     let facts = parts.iter().map(|part| {
         let digests = part

@@ -450,6 +450,13 @@ impl HeatMap {
         };
         values.into_iter().map(map).collect()
     }
+
+    /// What it shows, in words.
+    #[must_use]
+    pub fn title(&self) -> String {
+        let (axis, target, param) = (self.axis.label(), self.target, &self.param);
+        format!("Mean {axis} to reach AP50 {target:.3}, by {param}")
+    }
 }
 
 /// The names of the strategies that have an area, as the comparison ranks them.

@@ -224,9 +224,7 @@ impl Section {
 }
 
 fn heat_map(map: &HeatMap) -> (String, Grid) {
-    let (axis, target, param) = (map.axis.label(), map.target, &map.param);
-    let title = format!("Mean {axis} to reach AP50 {target:.3}, by {param}");
-    (title, Grid::of_heat_map(map))
+    (map.title(), Grid::of_heat_map(map))
 }
 
 /// JSON in which nothing can end the `script` element that it stands in.

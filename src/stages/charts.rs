@@ -4,8 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::ports::{input, many, output};
-use crate::report::chart::strategy_charts;
-use crate::report::{RoundRow, SummaryRow, summarise};
+use crate::report::chart::{ChartError, comparison_charts, strategy_charts};
+use crate::report::{RoundRow, SummaryRow, Trial, summarise};
 use crate::stage::{Job, KindInfo, Outcome, Reporter, Stage, StageError, params_schema};
 use crate::table::Table;
 
@@ -24,7 +24,7 @@ impl Stage for Charts {
     fn info(&self) -> KindInfo {
         KindInfo {
             name: "charts".to_owned(),
-            version: 2,
+            version: 3,
             summary: "Charts of a table of rounds, as SVG and PNG".to_owned(),
             params: params_schema::<NoParams>(),
             inputs: vec![input("rounds", "table", "the table of rounds")],
@@ -40,10 +40,13 @@ impl Stage for Charts {
     }
 
     fn run(&self, job: &Job, _: &dyn Reporter) -> Result<Outcome, StageError> {
-        let rows = RoundRow::from_table(&Table::read_parquet(job.input("rounds")?)?)?;
+        let table = Table::read_parquet(job.input("rounds")?)?;
+        let (rows, trials) = (RoundRow::from_table(&table)?, Trial::of_table(&table)?);
         let folder = job.output("charts")?;
         fs_err::create_dir_all(folder)?;
-        for chart in strategy_charts(&rows).map_err(|e| StageError::new(e.to_string()))? {
+        let failed = |e: ChartError| StageError::new(e.to_string());
+        let charts = strategy_charts(&rows).map_err(failed)?;
+        for chart in charts.into_iter().chain(comparison_charts(&trials).map_err(failed)?) {
             fs_err::write(folder.join(format!("{}.svg", chart.name)), chart.picture.svg)?;
             fs_err::write(folder.join(format!("{}.png", chart.name)), chart.picture.png)?;
             fs_err::write(folder.join(format!("{}.txt", chart.name)), chart.caption)?;

@@ -346,7 +346,10 @@ impl Stage for Query {
         inputs.extend(self.looks_at());
         KindInfo {
             name: name.to_owned(),
-            version: 1,
+            version: match self {
+                Self::Uncertainty | Self::TwoStage => 2,
+                Self::Random | Self::CoreSet | Self::Consistency => 1,
+            },
             summary: summary.to_owned(),
             params,
             inputs,

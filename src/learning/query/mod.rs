@@ -56,9 +56,10 @@ impl Question<'_> {
     /// The candidates by descending value, equals in a seeded order.
     fn ranked<'e>(&self, mut valued: Vec<(f64, &'e ImageEvidence)>) -> Vec<&'e ImageEvidence> {
         valued.sort_by(|(a, first), (b, second)| {
-            // As `f32`: sums over boxes may differ in the last bits by the order of the boxes.
-            (*b as f32)
-                .total_cmp(&(*a as f32))
+            // As `f32`: sums over boxes may differ in the last bits by the order of the boxes. Plus zero, which makes a zero of a
+            // negative zero: where a model is wholly sure the entropy may be one, and it is no less than that of no box.
+            (*b as f32 + 0.0)
+                .total_cmp(&(*a as f32 + 0.0))
                 .then_with(|| self.tie(&first.image, &second.image))
         });
         valued.into_iter().map(|(_, image)| image).collect()

@@ -117,6 +117,24 @@ fn uncertainty_ranks_as_computed_by_hand() {
 }
 
 #[test]
+fn an_image_of_which_the_model_is_wholly_sure_and_one_without_a_box_are_equals() {
+    let sure = |id| image(id, vec![seen(0.0, 0, &[0.0, 1.0, 0.0])]);
+    let world = World::new(vec![image("2", vec![]), sure("3"), image("4", vec![]), sure("5")]);
+    let by = Uncertainty {
+        measure: Measure::Entropy,
+        aggregate: Aggregate::Max,
+        floor: 0.05,
+    };
+    let question = world.question(4);
+    let mut expected = ["2", "3", "4", "5"];
+    expected.sort_by(|a, b| question.tie(a, b));
+    assert_eq!(
+        drawn(&query_uncertainty(&question, &world.evidence, &by).unwrap()),
+        expected
+    );
+}
+
+#[test]
 fn boxes_below_the_floor_are_not_looked_at() {
     let world = uncertain();
     let by = Uncertainty {

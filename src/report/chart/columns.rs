@@ -86,7 +86,7 @@ fn chart(
         series,
     };
     Ok(Some(Chart {
-        name,
+        name: name.to_owned(),
         caption: caption.to_owned(),
         picture: chart.picture()?,
     }))
@@ -108,8 +108,12 @@ mod tests {
         }
     }
 
-    fn names(rows: &[RoundRow]) -> Vec<&str> {
-        column_charts(rows).unwrap().iter().map(|chart| chart.name).collect()
+    fn names(rows: &[RoundRow]) -> Vec<String> {
+        column_charts(rows)
+            .unwrap()
+            .into_iter()
+            .map(|chart| chart.name)
+            .collect()
     }
 
     #[test]

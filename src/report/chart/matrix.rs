@@ -37,7 +37,7 @@ impl MatrixChart {
 }
 
 /// A name cut to what fits.
-fn short(name: &str, most: usize) -> String {
+pub(super) fn short(name: &str, most: usize) -> String {
     if name.chars().count() <= most {
         return name.to_owned();
     }
@@ -115,7 +115,7 @@ impl Drawing for MatrixChart {
 }
 
 /// Writes a text around a place.
-fn middle<B: DrawingBackend>(
+pub(super) fn middle<B: DrawingBackend>(
     area: &DrawingArea<B, Shift>,
     text: &str,
     at: (i32, i32),

@@ -10,7 +10,7 @@ use crate::statistics::{Mean, mean};
 #[derive(Clone, Debug)]
 pub struct Chart {
     /// The file's stem.
-    pub name: &'static str,
+    pub name: String,
     /// What it shows, in a sentence.
     pub caption: String,
     /// The chart.
@@ -128,7 +128,7 @@ fn line(
         " One seed: no error bars.".to_owned()
     };
     Ok(Chart {
-        name,
+        name: name.to_owned(),
         caption: format!("{title}.{over}"),
         picture: chart.picture()?,
     })
@@ -188,7 +188,7 @@ fn bars(
             .collect(),
     };
     Ok(Chart {
-        name,
+        name: name.to_owned(),
         caption: format!("{title}."),
         picture: bars.picture()?,
     })
