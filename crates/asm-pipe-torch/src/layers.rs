@@ -89,7 +89,10 @@ impl Shape {
 
     fn apply(&self, input: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tensor, TchError> {
         let kind = input.f_kind()?;
-        let (weight, bias) = (weight.f_to_kind(kind)?, bias.map(|bias| bias.f_to_kind(kind)).transpose()?);
+        let (weight, bias) = (
+            weight.f_to_kind(kind)?,
+            bias.map(|bias| bias.f_to_kind(kind)).transpose()?,
+        );
         let conv = |input: &Tensor, padding: [i64; 2]| {
             input.f_conv2d(&weight, bias.as_ref(), [self.stride; 2], padding, [1, 1], self.groups)
         };

@@ -109,7 +109,11 @@ fn a_step_of_a_single_stage_repeats_to_the_bit() {
 
 #[test]
 fn a_step_in_bfloat16_repeats_to_the_bit_and_is_near_that_in_float32() {
-    for architecture in [Architecture::FasterrcnnResnet50Fpn, Architecture::Mobile, Architecture::Tiny] {
+    for architecture in [
+        Architecture::FasterrcnnResnet50Fpn,
+        Architecture::Mobile,
+        Architecture::Tiny,
+    ] {
         let exact = config(architecture, (96, 128));
         let coarse = DetectorConfig {
             precision: Precision::Bfloat16,
@@ -133,7 +137,10 @@ fn a_step_in_bfloat16_repeats_to_the_bit_and_is_near_that_in_float32() {
         for part in ["loss_objectness", "loss_rpn_box_reg"] {
             let of = |parts: &[(&str, f64); 4]| parts.iter().find(|(name, _)| *name == part).unwrap().1;
             let (exact, coarse) = (of(&exact), of(&coarse));
-            assert!((exact - coarse).abs() <= 0.03 * exact, "{architecture:?} {part}: {exact} {coarse}");
+            assert!(
+                (exact - coarse).abs() <= 0.03 * exact,
+                "{architecture:?} {part}: {exact} {coarse}"
+            );
         }
     }
 }

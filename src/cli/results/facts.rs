@@ -33,6 +33,10 @@ pub(super) fn facts(nodes: &[(&Node, &Record)], rows: &[RoundRow], rounds: &Dige
     let mut facts = vec![
         ("asm-pipe", versions.into_iter().collect::<Vec<_>>().join(", ")),
         ("seeds", seeds.join(", ")),
+        (
+            "presets of the strategies",
+            presets(nodes.iter().map(|(node, _)| *node)),
+        ),
         ("evaluation protocol", params("evaluate", "protocol").join(", ")),
         ("detector", params("train", "architecture").join(", ")),
         ("pretraining", weights.join(", ")),
@@ -62,6 +66,31 @@ pub(super) fn datasets(nodes: &[(&Node, &Record)]) -> BTreeMap<String, Digest> {
     sources.filter_map(dataset).collect()
 }
 
+/// Each preset with the strategies whose stages have it: one that mixes both is named under both.
+fn presets<'a>(nodes: impl Iterator<Item = &'a Node> + Clone) -> String {
+    let tables = nodes.clone().filter(|node| node.kind == "tables");
+    let strategies: BTreeMap<&str, &str> = tables
+        .filter_map(|node| Some((node.params.get("strategy")?.as_str()?, &node.pipelines)))
+        .flat_map(|(strategy, pipelines)| pipelines.iter().map(move |pipeline| (pipeline.as_str(), strategy)))
+        .collect();
+    let mut presets: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for node in nodes {
+        if let Some(preset) = node.params.get("preset").and_then(Value::as_str) {
+            let its = node
+                .pipelines
+                .iter()
+                .filter_map(|pipeline| strategies.get(pipeline.as_str()));
+            presets.entry(preset).or_default().extend(its);
+        }
+    }
+    let named = presets.into_iter().filter(|(_, strategies)| !strategies.is_empty());
+    let shown = named.map(|(preset, strategies)| {
+        let strategies: Vec<&str> = strategies.into_iter().collect();
+        format!("{preset}: {}", strategies.join(", "))
+    });
+    shown.collect::<Vec<_>>().join("; ")
+}
+
 fn kinds(nodes: &[(&Node, &Record)]) -> String {
     let kinds: BTreeSet<String> = nodes
         .iter()
@@ -83,5 +112,31 @@ fn shown(value: &Value) -> Option<String> {
             Some(parts.join(", "))
         }
         other => Some(other.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::presets;
+    use crate::plan::Node;
+    use serde_json::json;
+
+    #[test]
+    fn each_strategy_is_named_under_the_presets_that_its_stages_have() {
+        let node = |kind: &str, params: serde_json::Value, pipelines: &[&str]| Node {
+            kind: kind.into(),
+            params,
+            pipelines: pipelines.iter().map(|name| (*name).to_owned()).collect(),
+            ..Node::default()
+        };
+        let nodes = [
+            node("tables", json!({"strategy": "v1"}), &["v1-seed-0"]),
+            node("tables", json!({"strategy": "old"}), &["old-seed-0"]),
+            node("draw-batch", json!({"preset": "sound"}), &["v1-seed-0", "old-seed-0"]),
+            node("select-v1", json!({"preset": "as_published"}), &["old-seed-0"]),
+            node("evaluate", json!({"protocol": "coco"}), &["v1-seed-0"]),
+        ];
+        assert_eq!(presets(nodes.iter()), "as_published: old; sound: old, v1");
+        assert_eq!(presets(nodes[4..].iter()), "");
     }
 }

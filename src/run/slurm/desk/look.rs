@@ -1,0 +1,167 @@
+//! How jobs stand, by one question for all; what that leaves open is asked for one by one.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use super::super::client::Trouble;
+use super::super::ending::How;
+use super::super::queue::{self, FORMAT, Row};
+use super::{Shared, Sight};
+use crate::run::attempt::Attempt;
+use crate::run::submission::Submission;
+
+/// A job that was about to be submitted, and that the queue does not show, is looked for this long.
+const UNSURE: Duration = Duration::from_secs(10);
+
+impl Shared {
+    /// Looks how all jobs stand, by one question.
+    pub(super) fn look(&self) {
+        let wanted: Vec<(String, Submission)> = {
+            let state = self.state();
+            let alive = state.watches.iter().filter(|(_, watch)| watch.is_alive());
+            alive
+                .filter_map(|(attempt, watch)| Some((attempt.clone(), watch.submission.clone()?)))
+                .collect()
+        };
+        if wanted.is_empty() {
+            return;
+        }
+        let names = wanted.iter().map(|(_, submission)| submission.name.clone()).collect();
+        let rows = match self.rows(&names) {
+            Ok(rows) => {
+                self.state().trouble = None;
+                rows
+            }
+            Err(trouble) => return self.tell_trouble(&trouble),
+        };
+        let (left_to_pilots, wanted): (Vec<_>, Vec<_>) = wanted
+            .into_iter()
+            .partition(|(_, submission)| self.queue(&submission.name).is_some());
+        let mut queues: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for (attempt, submission) in left_to_pilots {
+            queues.entry(submission.name).or_default().push(attempt);
+        }
+        for (name, attempts) in queues {
+            self.look_at_queue(&name, &attempts, &rows);
+        }
+        for (attempt, submission) in wanted {
+            let mut of_it: Vec<&Row> = rows
+                .iter()
+                .filter(|row| row.name == submission.name && row.is_of(submission.index))
+                .collect();
+            // If it was taken twice, the one that goes on counts.
+            of_it.sort_by_key(|row| How::of(&row.state).is_some());
+            match of_it.first() {
+                Some(row) => self.found(&attempt, &submission, row),
+                None => self.missed(&attempt, &submission),
+            }
+        }
+        self.changed.notify_all();
+    }
+
+    fn found(&self, attempt: &str, submission: &Submission, row: &Row) {
+        let mut state = self.state();
+        let Some(watch) = state.watches.get_mut(attempt) else {
+            return;
+        };
+        if submission.job != Some(row.job) {
+            let known = Submission {
+                job: Some(row.job),
+                ..submission.clone()
+            };
+            // It is found again by its name if this cannot be kept.
+            let _ = known.leave(&watch.job);
+            watch.submitted(known);
+        }
+        watch.stands(&row.state, row.node.clone(), row.reason.clone(), row.start);
+    }
+
+    /// A job that the queue does not show: it has ended some time ago, or was never submitted.
+    fn missed(&self, attempt: &str, submission: &Submission) {
+        let told = match submission.job {
+            Some(_) => self.ask_for(submission),
+            None => Ok(None),
+        };
+        let mut state = self.state();
+        let Some(watch) = state.watches.get_mut(attempt) else {
+            return;
+        };
+        match told {
+            Ok(Some((how, node, reason))) => watch.stands(&how, node, reason, None),
+            Ok(None) if submission.job.is_some() => watch.ended(How::Vanished, None),
+            Ok(None) if watch.since.elapsed() >= UNSURE => {
+                let attempt = Attempt::of(&watch.job, attempt);
+                if attempt.has_begun() {
+                    watch.ended(How::Vanished, None);
+                } else {
+                    watch.sight = Sight::NeverSubmitted;
+                }
+            }
+            // Asked again next time.
+            Ok(None) | Err(_) => {}
+        }
+    }
+
+    /// The number of the batch of this name, if Slurm has one.
+    pub(super) fn find(&self, name: &str) -> Result<Option<u64>, Trouble> {
+        let rows = self.rows(&BTreeSet::from([name.to_owned()]))?;
+        Ok(rows.iter().find(|row| row.name == name).map(|row| row.job))
+    }
+
+    pub(super) fn rows(&self, names: &BTreeSet<String>) -> Result<Vec<Row>, Trouble> {
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let arguments = [
+            "--noheader".to_owned(),
+            "--me".to_owned(),
+            "--states=all".to_owned(),
+            format!("--format={FORMAT}"),
+            format!("--name={}", names.join(",")),
+        ];
+        Ok(queue::rows(&self.client.call("squeue", &arguments, "")?))
+    }
+
+    /// Asks `scontrol`, and `sacct` where there is accounting, for one job. None: they do not know it.
+    #[expect(clippy::type_complexity, reason = "state, node, reason")]
+    pub(super) fn ask_for(
+        &self,
+        submission: &Submission,
+    ) -> Result<Option<(String, Option<String>, Option<String>)>, Trouble> {
+        let id = submission.id();
+        let arguments = ["show", "job", "--oneliner", &id].map(str::to_owned);
+        match self.client.call("scontrol", &arguments, "") {
+            Ok(text) => {
+                if let Some(shown) = queue::shown(&text, submission.index) {
+                    return Ok(Some(shown));
+                }
+            }
+            Err(trouble) if trouble.is_unknown_job() => {}
+            Err(trouble) => return Err(trouble),
+        }
+        let arguments = [
+            "--noheader".to_owned(),
+            "--parsable2".to_owned(),
+            "--allocations".to_owned(),
+            "--format=State,NodeList".to_owned(),
+            format!("--jobs={id}"),
+        ];
+        // Where there is no accounting it says so, and nothing is known.
+        let said = self.client.call("sacct", &arguments, "").ok();
+        let accounted = said.and_then(|text| queue::accounted(&text));
+        Ok(accounted.map(|(state, node)| (state, node, None)))
+    }
+
+    /// Tells those who wait that the queue cannot be asked, once.
+    pub(super) fn tell_trouble(&self, trouble: &Trouble) {
+        let said = trouble.to_string();
+        let mut state = self.state();
+        if state.trouble.as_ref() != Some(&said) {
+            for watch in state.watches.values_mut() {
+                watch.news.push(format!(
+                    "{said}; the job is taken to go on, and the queue is asked again"
+                ));
+            }
+            state.trouble = Some(said);
+            self.changed.notify_all();
+        }
+    }
+}
