@@ -1,12 +1,12 @@
-//! Measures the network on noise: `cargo run --release --example detector_speed -- tiny 160 8 2` (architecture, shorter side, batch,
-//! threads). Says seconds of one thread a training step and a detection take, and wall-clock images a second.
+//! Measures the network on noise: `cargo run --release --example detector_speed -- tiny 160 8 2 bfloat16` (architecture, shorter side,
+//! batch, threads, numbers). Says seconds of one thread a training step and a detection take, and wall-clock images a second.
 #![expect(clippy::print_stdout, reason = "its purpose")]
 
 use std::time::Instant;
 
 use asm_pipe::random::Stream;
 use asm_pipe_torch::boxes;
-use asm_pipe_torch::config::{Architecture, DetectorConfig};
+use asm_pipe_torch::config::{Architecture, DetectorConfig, Precision};
 use asm_pipe_torch::detector::Detector;
 use asm_pipe_torch::faster_rcnn::Target;
 use tch::{Device, Kind, Tensor, nn};
@@ -17,11 +17,16 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let name = arguments.first().map_or("tiny", String::as_str);
     let architecture: Architecture = serde_json::from_value(name.into())?;
     let (side, batch, threads) = (number(1, 160), number(2, 4), number(3, 2));
+    let precision: Precision = match arguments.get(4) {
+        Some(name) => serde_json::from_value(name.as_str().into())?,
+        None => Precision::Float32,
+    };
     tch::set_num_threads(threads as i32);
     tch::manual_seed(0);
     let config = DetectorConfig {
         min_size: side,
         max_size: side * 4 / 3 + 1,
+        precision,
         ..DetectorConfig::new(architecture, 4)
     };
     let store = nn::VarStore::new(Device::Cpu);

@@ -85,13 +85,13 @@ impl Average {
     /// When it is not of the same parameters.
     pub fn restore(&mut self, arrays: &Arrays) -> Result<(), WeightsError> {
         if arrays.len() != self.values.len() {
-            return Err(WeightsError::Mismatch("the average is of another network".into()));
+            return Err(WeightsError::Foreign("the average is of another network".into()));
         }
         for (name, (_, average)) in &mut self.values {
             let tensor = arrays.get(name).map(Array::tensor).transpose()?;
             let fits = |tensor: &Tensor| tensor.size() == average.size() && tensor.kind() == Kind::Float;
             let Some(tensor) = tensor.filter(fits) else {
-                return Err(WeightsError::Mismatch(format!(
+                return Err(WeightsError::Foreign(format!(
                     "the average has no parameter like `{name}`"
                 )));
             };

@@ -147,11 +147,12 @@ pub fn run(job: &Job, reporter: &dyn Reporter) -> Result<Outcome, StageError> {
     let settings = Settings {
         batch_size: params.batch_size,
         threads: job.cpus.max(1) as usize,
-        device: device::find(&params.device)?,
     };
+    let classes = model.description.classes.clone();
+    let network = model.into_network(device::find(&params.device)?)?;
     let begun = Instant::now();
     let pace = |done: usize| done as f64 / begun.elapsed().as_secs_f64().max(1e-9);
-    let found = inference::detect(&model, &list, &images, settings, &|done| {
+    let found = inference::detect(network, &list, &images, settings, &|done| {
         if reporter.cancelled() {
             return Err(StageError::new("cancelled"));
         }
@@ -164,10 +165,7 @@ pub fn run(job: &Job, reporter: &dyn Reporter) -> Result<Outcome, StageError> {
         Ok(())
     })?;
     let boxes: usize = found.iter().map(|image| image.detections.len()).sum();
-    let detections = Detections {
-        classes: model.description.classes,
-        images: found,
-    };
+    let detections = Detections { classes, images: found };
     write_detections(job.output("detections")?, &detections)?;
     let figures = [
         ("images", list.len() as f64),

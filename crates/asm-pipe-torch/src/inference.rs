@@ -1,29 +1,28 @@
 //! A model over a list of images, on as many threads as there are cores.
 //!
-//! Each thread has a network of its own and one libtorch thread, so results do not depend on how many there are. A batch holds
-//! only neighbours of equal size: within it nothing is padded, so an image's boxes do not depend on its company.
+//! Each thread has one libtorch thread and a twin of the network, so results do not depend on how many there are; the weights are
+//! in memory once. A batch holds only neighbours of equal size: within it nothing is padded, so an image's boxes do not depend on
+//! its company.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use asm_pipe::detection::{self, BoundingBox, Detection, ImageDetections};
 use asm_pipe::stage::StageError;
-use tch::{Device, TchError, Tensor};
+use tch::{TchError, Tensor};
 
 use crate::augment::unchanged;
 use crate::faster_rcnn::ImageBoxes;
 use crate::loader::{Images, tensor};
-use crate::model::{Model, Network};
+use crate::model::Network;
 
 /// How to go about it; no field changes what is found on a CPU but `batch_size`, in the last digits.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Settings {
     /// Most images at once.
     pub batch_size: usize,
-    /// Threads, each with a network.
+    /// Threads, each with a twin of the network.
     pub threads: usize,
-    /// Where.
-    pub device: Device,
 }
 
 /// Detects on every image; `done` is told how many are, and says whether to go on.
@@ -31,16 +30,16 @@ pub struct Settings {
 /// Changes libtorch's count of threads: whoever trains sets its own again.
 ///
 /// # Errors
-/// When an image cannot be used, the weights do not fit, or libtorch fails.
+/// When an image cannot be used or libtorch fails.
 pub fn detect(
-    model: &Model,
+    network: Network,
     list: &[detection::Image],
     images: &Images,
     settings: Settings,
     done: &(dyn Fn(usize) -> Result<(), StageError> + Sync),
 ) -> Result<Vec<ImageDetections>, StageError> {
-    let found = each(model, list, settings, done, &|network, batch| {
-        run(network, images, batch, settings.device)
+    let found = each(network, list, settings, done, &|network, batch| {
+        run(network, images, batch)
     })?;
     let named = list.iter().zip(found).map(|(image, detections)| ImageDetections {
         image: image.id.clone(),
@@ -55,9 +54,9 @@ type Look<'a, T> = dyn Fn(&Network, std::ops::Range<usize>) -> Result<Vec<T>, St
 /// Looks at every image, in batches; the answers in the order of the list.
 ///
 /// # Errors
-/// The first of `look` or `done`, or when the weights do not fit.
+/// The first of `look` or `done`, or when libtorch fails.
 pub fn each<T: Clone + Send>(
-    model: &Model,
+    network: Network,
     list: &[detection::Image],
     settings: Settings,
     done: &(dyn Fn(usize) -> Result<(), StageError> + Sync),
@@ -67,9 +66,8 @@ pub fn each<T: Clone + Send>(
     let next = AtomicUsize::new(0);
     let finished = AtomicUsize::new(0);
     let results = Mutex::new(vec![None; batches.len()]);
-    let work = || -> Result<(), StageError> {
+    let work = |network: Network| -> Result<(), StageError> {
         tch::set_num_threads(1);
-        let network = model.network(settings.device)?;
         while let Some(batch) = batches.get(next.fetch_add(1, Ordering::SeqCst)) {
             let found = look(&network, batch.clone())
                 // The other threads need not go on.
@@ -81,13 +79,19 @@ pub fn each<T: Clone + Send>(
         }
         Ok(())
     };
-    let threads = if settings.device.is_cuda() {
+    let threads = if network.store.device().is_cuda() {
         1
     } else {
         settings.threads.clamp(1, batches.len().max(1))
     };
+    let mut networks = (1..threads).map(|_| network.twin()).collect::<Result<Vec<_>, _>>()?;
+    networks.push(network);
     std::thread::scope(|scope| {
-        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+        let work = &work;
+        let workers: Vec<_> = networks
+            .into_iter()
+            .map(|network| scope.spawn(move || work(network)))
+            .collect();
         let mut outcome = Ok(());
         for worker in workers {
             match worker.join() {
@@ -115,13 +119,9 @@ fn batches(list: &[detection::Image], size: usize) -> Vec<std::ops::Range<usize>
     batches
 }
 
-fn run(
-    network: &Network,
-    images: &Images,
-    batch: std::ops::Range<usize>,
-    device: Device,
-) -> Result<Vec<Vec<Detection>>, StageError> {
+fn run(network: &Network, images: &Images, batch: std::ops::Range<usize>) -> Result<Vec<Vec<Detection>>, StageError> {
     let _guard = tch::no_grad_guard();
+    let device = network.store.device();
     let tensors = batch
         .map(|at| {
             let sample = unchanged(images.pixels(at)?.as_ref());

@@ -46,7 +46,7 @@ impl Description {
     }
 }
 
-/// A model as it lies in a folder: enough to build the network as often as needed.
+/// A model as it lies in a folder: enough to build the network.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Model {
     /// What it is.
@@ -93,11 +93,11 @@ impl Model {
         Ok(write_json(&folder.join(DESCRIPTION), &self.description)?)
     }
 
-    /// Builds the network and gives it the weights.
+    /// Builds the network and gives it the weights, which are then in memory once.
     ///
     /// # Errors
     /// When the weights do not fit.
-    pub fn network(&self, device: Device) -> Result<Network, StageError> {
+    pub fn into_network(self, device: Device) -> Result<Network, StageError> {
         let network = Network::new(&self.description.detector, device)?;
         weights::load(&network.store, &self.weights, Rule::Exact)?;
         Ok(network)
@@ -113,6 +113,22 @@ impl Network {
         let store = VarStore::new(device);
         let detector = Detector::new(&store.root(), config).map_err(|e| StageError::new(e.to_string()))?;
         Ok(Self { store, detector })
+    }
+
+    /// The same network for another thread. Both have one set of weights between them: only who does not train makes twins.
+    ///
+    /// # Errors
+    /// When libtorch fails.
+    pub fn twin(&self) -> Result<Self, StageError> {
+        let twin = Self::new(self.detector.config(), self.store.device())?;
+        let shared = self.store.variables();
+        for (name, mut variable) in twin.store.variables() {
+            let weights = &shared[&name];
+            variable
+                .f_set_data(weights)
+                .map_err(|e| StageError::new(format!("libtorch: {e}")))?;
+        }
+        Ok(twin)
     }
 
     /// Copies all weights.

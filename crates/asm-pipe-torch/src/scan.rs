@@ -191,8 +191,9 @@ pub fn run(job: &Job, reporter: &dyn Reporter) -> Result<Outcome, StageError> {
     let settings = Settings {
         batch_size: 1,
         threads: job.cpus.max(1) as usize,
-        device: device::find(&params.device)?,
     };
+    let classes = model.description.classes.clone();
+    let network = model.into_network(device::find(&params.device)?)?;
     let begun = Instant::now();
     let pace = |done: usize| done as f64 / begun.elapsed().as_secs_f64().max(1e-9);
     let told = |done: usize| {
@@ -207,10 +208,10 @@ pub fn run(job: &Job, reporter: &dyn Reporter) -> Result<Outcome, StageError> {
         });
         Ok(())
     };
-    let seen = inference::each(&model, &list, settings, &told, &|network, batch| {
+    let seen = inference::each(network, &list, settings, &told, &|network, batch| {
         let look = |at: usize| {
             let sample = unchanged(images.pixels(at)?.as_ref());
-            let image = tensor(&sample, settings.device).map_err(|e| torch(&e))?;
+            let image = tensor(&sample, network.store.device()).map_err(|e| torch(&e))?;
             look(network, &list[at], &image, &params.views)
         };
         batch.map(look).collect()
@@ -219,7 +220,6 @@ pub fn run(job: &Job, reporter: &dyn Reporter) -> Result<Outcome, StageError> {
         image: image.image.clone(),
         detections: image.boxes.iter().map(|seen| seen.detection.clone()).collect(),
     });
-    let classes = model.description.classes;
     let detections = Detections {
         classes: classes.clone(),
         images: found.collect(),

@@ -198,5 +198,5 @@ fn fitting(state: &Arrays, part: &str, name: &str, parameter: &Tensor) -> Result
 }
 
 fn unlike(name: &str) -> WeightsError {
-    WeightsError::Mismatch(format!("the optimizer has no parameter like `{name}`"))
+    WeightsError::Foreign(format!("the optimizer has no parameter like `{name}`"))
 }

@@ -18,6 +18,7 @@ use super::step::{Part, add_gradients, move_weights};
 use super::validation::{Figures, measure};
 use crate::augment::{Sample, augmented};
 use crate::checkpoint::{self, Owner};
+use crate::config::DetectorConfig;
 use crate::loader;
 use crate::model::{Model, Network};
 use crate::weights::{self, Arrays, Rule};
@@ -172,7 +173,7 @@ impl<'a> Session<'a> {
             return Ok(Figures::default());
         };
         let model = self.model(self.state.weights()?);
-        let figures = measure(&model, validation, self.prepared.device, self.threads);
+        let figures = measure(model, validation, self.prepared.device, self.threads);
         tch::set_num_threads(self.threads as i32);
         figures
     }
@@ -231,8 +232,15 @@ fn initialise(network: &Network, prepared: &Prepared, reporter: &dyn Reporter) -
     let Some(path) = &prepared.params.weights else {
         return Ok(());
     };
-    for line in weights::begin(&network.store, Path::new(path))? {
-        reporter.log(&line);
+    weights::begin(&network.store, Path::new(path), &|line| reporter.log(line))?;
+    let config = &prepared.description.detector;
+    let usual = DetectorConfig::new(config.architecture, 0).batch_norm_epsilon;
+    if config.batch_norm_epsilon != usual && prepared.params.network.batch_norm_epsilon.is_none() {
+        reporter.log(&format!(
+            "taken for torchvision's first COCO weights: batch norm's epsilon is {}, not {usual}; if they are others, say \
+             `network: {{batch_norm_epsilon: {usual}}}`",
+            config.batch_norm_epsilon
+        ));
     }
     Ok(())
 }

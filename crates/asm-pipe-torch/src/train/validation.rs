@@ -19,7 +19,7 @@ pub(super) struct Figures {
 
 /// Measures a model. Changes libtorch's count of threads.
 pub(super) fn measure(
-    model: &Model,
+    model: Model,
     validation: &Validation,
     device: Device,
     threads: usize,
@@ -30,12 +30,9 @@ pub(super) fn measure(
         .iter()
         .map(|entry| entry.image.clone())
         .collect();
-    let settings = Settings {
-        batch_size: 1,
-        threads,
-        device,
-    };
-    let images = inference::detect(model, &list, &validation.images, settings, &|_| Ok(()))?;
+    let settings = Settings { batch_size: 1, threads };
+    let network = model.into_network(device)?;
+    let images = inference::detect(network, &list, &validation.images, settings, &|_| Ok(()))?;
     let detections = Detections {
         classes: validation.dataset.classes.clone(),
         images,

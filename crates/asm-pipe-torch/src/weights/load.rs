@@ -31,10 +31,32 @@ pub struct LoadReport {
     pub misshaped: Vec<String>,
 }
 
+/// Names that a rule does not allow to differ: all of them, the sorts in this order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mismatch(Vec<(&'static str, Vec<String>)>);
+
+impl Mismatch {
+    /// A line for each name.
+    pub fn lines(&self) -> impl Iterator<Item = String> {
+        let sorts = self.0.iter();
+        sorts.flat_map(|(what, names)| names.iter().map(move |name| format!("{what}: {name}")))
+    }
+}
+
+impl std::fmt::Display for Mismatch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the weights do not fit the network")?;
+        for (what, names) in &self.0 {
+            write!(f, "; {what}: {}", shortened(names))?;
+        }
+        Ok(())
+    }
+}
+
 /// Copies arrays into the variables of the same names. Nothing is changed when the rule is broken.
 ///
 /// # Errors
-/// When names or shapes differ in a way that the rule does not allow, with all of them listed.
+/// When names or shapes differ in a way that the rule does not allow, with all of them.
 pub fn load(store: &VarStore, arrays: &Arrays, rule: Rule) -> Result<LoadReport, WeightsError> {
     let variables: BTreeMap<String, Tensor> = store.variables().into_iter().collect();
     let mut report = LoadReport::default();
@@ -77,15 +99,15 @@ fn check(report: &LoadReport, rule: Rule, body: &str) -> Result<(), WeightsError
         Rule::Backbone => false,
     };
     let misshaped = |name: &str| rule == Rule::Exact || !names::is_predictor(name);
-    let wrong = |what: &str, list: &[String], counts: &dyn Fn(&str) -> bool| {
+    let wrong = |what: &'static str, list: &[String], counts: &dyn Fn(&str) -> bool| {
         let list: Vec<String> = list
             .iter()
             .filter(|name| counts(name) && !names::is_idle(name))
             .cloned()
             .collect();
-        (!list.is_empty()).then(|| format!("{what}: {}", shortened(&list)))
+        (!list.is_empty()).then_some((what, list))
     };
-    let problems: Vec<String> = [
+    let problems: Vec<(&'static str, Vec<String>)> = [
         wrong("missing", &report.missing, &missing),
         wrong("unexpected", &report.unexpected, &unexpected),
         wrong("of another shape", &report.misshaped, &misshaped),
@@ -96,10 +118,7 @@ fn check(report: &LoadReport, rule: Rule, body: &str) -> Result<(), WeightsError
     if problems.is_empty() {
         return Ok(());
     }
-    Err(WeightsError::Mismatch(format!(
-        "the weights do not fit the network; {}",
-        problems.join("; ")
-    )))
+    Err(WeightsError::Mismatch(Mismatch(problems)))
 }
 
 /// The first names of a list, and how many more there are.

@@ -13,7 +13,7 @@ use asm_pipe::weights::FileError;
 use tch::TchError;
 
 pub use asm_pipe::weights::{Array, Arrays};
-pub use load::{LoadReport, Rule, load};
+pub use load::{LoadReport, Mismatch, Rule, load};
 pub use pretrained::{begin, epsilon};
 pub use tensor::AsTensor;
 
@@ -25,7 +25,10 @@ pub enum WeightsError {
     File(#[from] FileError),
     /// Names or shapes differ from the network's.
     #[error("{0}")]
-    Mismatch(String),
+    Mismatch(Mismatch),
+    /// What was kept of a training belongs to another network.
+    #[error("{0}")]
+    Foreign(String),
     /// libtorch refused.
     #[error("libtorch: {0}")]
     Torch(#[from] TchError),

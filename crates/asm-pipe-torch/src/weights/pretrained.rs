@@ -6,14 +6,15 @@ use asm_pipe::stage::StageError;
 use tch::nn::VarStore;
 
 use super::load::{LoadReport, Rule, load, shortened};
-use super::{Arrays, names, read};
+use super::{Arrays, WeightsError, names, read};
 use crate::config::Architecture;
 
-/// Gives a network the weights of a file; says in sentences what was taken over and what was not.
+/// Gives a network the weights of a file; tells `log` in sentences what was taken over and what was not, and of weights that do not fit
+/// every name.
 ///
 /// # Errors
-/// When the file is missing or damaged, or its names and shapes are not those of the network, with all that differ.
-pub fn begin(store: &VarStore, path: &Path) -> Result<Vec<String>, StageError> {
+/// When the file is missing or damaged, or its names and shapes are not those of the network, with the first that differ.
+pub fn begin(store: &VarStore, path: &Path, log: &dyn Fn(&str)) -> Result<(), StageError> {
     let shown = path.display();
     if !path.is_file() {
         return Err(StageError::new(format!("the file of weights `{shown}` is not there"))
@@ -32,10 +33,16 @@ pub fn begin(store: &VarStore, path: &Path) -> Result<Vec<String>, StageError> {
         .map(|(name, array)| (names::in_network(&name, body), array))
         .collect();
     let report = load(store, &arrays, rule).map_err(|e| {
+        if let WeightsError::Mismatch(mismatch) = &e {
+            mismatch.lines().for_each(|line| log(&line));
+        }
         StageError::new(format!("`{shown}`: {e}"))
-            .hint("is it of this `architecture`? `asm-pipe weights show` lists what a file holds")
+            .hint("is it of this `architecture`? The log has all names, `asm-pipe weights show` what the file holds")
     })?;
-    Ok(sentences(&shown.to_string(), rule, &report))
+    sentences(&shown.to_string(), rule, &report)
+        .iter()
+        .for_each(|line| log(line));
+    Ok(())
 }
 
 /// The summand under the root of frozen batch norm that the weights of a file were made with, where it is not the architecture's.
@@ -76,15 +83,24 @@ fn sentences(path: &str, rule: Rule, report: &LoadReport) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::RefCell;
     use std::path::Path;
 
+    use asm_pipe::stage::StageError;
     use tch::nn::VarStore;
     use tch::{Device, Kind, Tensor};
 
-    use super::{begin, epsilon};
+    use super::epsilon;
     use crate::config::{Architecture, DetectorConfig};
     use crate::detector::Detector;
     use crate::weights::{Array, Arrays, AsTensor as _, safetensors};
+
+    /// What [`super::begin`] logs and how it ends.
+    fn begin(store: &VarStore, path: &Path) -> (Vec<String>, Result<(), StageError>) {
+        let lines = RefCell::new(Vec::new());
+        let outcome = super::begin(store, path, &|line| lines.borrow_mut().push(line.to_owned()));
+        (lines.into_inner(), outcome)
+    }
 
     fn network(architecture: Architecture, classes: i64) -> VarStore {
         let store = VarStore::new(Device::Cpu);
@@ -118,7 +134,8 @@ mod tests {
         let path = file(folder.path(), &coco, |name| Some(name.to_owned()));
         let store = network(Architecture::Tiny, 4);
         let before = store.variables()["roi_heads.box_predictor.cls_score.bias"].copy();
-        let lines = begin(&store, &path).unwrap();
+        let (lines, outcome) = begin(&store, &path);
+        outcome.unwrap();
         assert!(
             lines[1].contains("predictor begins anew")
                 && lines[1].contains("cls_score.weight (file [91, 128], network [4, 128])"),
@@ -139,7 +156,8 @@ mod tests {
         let path = file(folder.path(), &store, |name| {
             name.strip_prefix("backbone.").map(|name| format!("features.{name}"))
         });
-        let lines = begin(&store, &path).unwrap();
+        let (lines, outcome) = begin(&store, &path);
+        outcome.unwrap();
         assert!(
             lines.len() == 1 && lines[0].contains("a backbone's weights"),
             "{lines:?}"
@@ -177,12 +195,14 @@ mod tests {
             }
         };
         let path = file(folder.path(), &store, |name| Some(old(name)));
-        assert_eq!(begin(&store, &path).unwrap().len(), 1);
+        let (lines, outcome) = begin(&store, &path);
+        outcome.unwrap();
+        assert_eq!(lines.len(), 1);
         assert_eq!(epsilon(&path, Architecture::RetinanetResnet50Fpn).unwrap(), Some(0.0));
         let path = file(folder.path(), &store, |name| {
             (name != "head.regression_head.bbox_reg.bias").then(|| old(name))
         });
-        let error = begin(&store, &path).unwrap_err();
+        let error = begin(&store, &path).1.unwrap_err();
         assert!(
             error.message.contains("missing: head.regression_head.bbox_reg.bias"),
             "{error}"
@@ -195,10 +215,18 @@ mod tests {
         let path = file(folder.path(), &network(Architecture::Tiny, 3), |name| {
             Some(name.to_owned())
         });
-        let error = begin(&network(Architecture::EfficientnetLite0, 3), &path).unwrap_err();
+        let store = network(Architecture::EfficientnetLite0, 3);
+        let (lines, outcome) = begin(&store, &path);
+        let error = outcome.unwrap_err();
         assert!(
             error.message.contains("missing: backbone.body._blocks") && error.message.contains("and "),
             "{error}"
+        );
+        let missing = lines.iter().filter(|line| line.starts_with("missing: "));
+        let (theirs, ours) = (network(Architecture::Tiny, 3).variables(), store.variables());
+        assert_eq!(
+            missing.count(),
+            ours.keys().filter(|name| !theirs.contains_key(*name)).count()
         );
     }
 }

@@ -230,6 +230,11 @@ fn a_training_cut_in_the_midst_of_epochs_ends_with_the_same_bytes() {
                 "balance": "inverse-frequency", "crop": {}, "scale_jitter": {}, "epochs": 6, "keep": "last"
             }),
         ),
+        // The running statistics are part of what a training is at.
+        (
+            "live",
+            json!({"architecture": "mobile", "network": {"head_width": 32}, "epochs": 3}),
+        ),
     ];
     for (name, params) in cases {
         let whole = format!("whole-{name}");
