@@ -143,16 +143,17 @@ impl<'a> Shared<'a> {
     }
 }
 
+/// What a run remembers of a node.
 #[derive(Default)]
-struct NodeState {
-    resolved: Option<Resolved>,
-    record: Option<Record>,
+pub(super) struct NodeState {
+    pub(super) resolved: Option<Resolved>,
+    pub(super) record: Option<Record>,
     /// Why it runs, and where that began.
     reason: String,
     root: Option<Root>,
-    error: Option<StageError>,
+    pub(super) error: Option<StageError>,
     log: Option<String>,
-    seconds: f64,
+    pub(super) seconds: f64,
 }
 
 struct Engine<'a, 'e> {
@@ -295,7 +296,7 @@ impl<'a> Engine<'a, '_> {
             kind,
             resolved: self.nodes[node.0]
                 .resolved
-                .clone()
+                .take()
                 .expect("resolved before it is started"),
             lock,
             cpus: self.scheduler.cpus(node),

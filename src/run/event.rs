@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::End;
 use crate::stage::{Place, Progress};
 
 /// An event and when it was.
@@ -172,4 +173,17 @@ pub struct Counts {
     pub pruned: usize,
     /// Not reached.
     pub skipped: usize,
+}
+
+impl Counts {
+    /// Counts one more.
+    pub(super) fn add(&mut self, end: End) {
+        *match end {
+            End::Cached => &mut self.cached,
+            End::Ran => &mut self.ran,
+            End::Failed => &mut self.failed,
+            End::Pruned => &mut self.pruned,
+            End::Skipped => &mut self.skipped,
+        } += 1;
+    }
 }

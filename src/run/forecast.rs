@@ -4,7 +4,7 @@
 //! such a node comes after the one that will run, and the reason is that one's. It may still turn out to be a hit, if what runs
 //! gives the same bytes as before.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -102,6 +102,7 @@ pub(super) fn foresee<'a>(
     check_forced(plan, force)?;
     let mut seen = Seen {
         plan,
+        guards: plan.nodes.iter().filter_map(|node| node.guard).collect(),
         store,
         outside: Outside::new(store),
         forecasts: Vec::new(),
@@ -152,6 +153,7 @@ pub(crate) fn check_forced(plan: &Plan, force: &[String]) -> Result<(), RunError
 
 pub(super) struct Seen<'a> {
     plan: &'a Plan,
+    guards: BTreeSet<NodeId>,
     store: &'a Store,
     pub(super) outside: Outside<'a>,
     pub(super) forecasts: Vec<Forecast>,
@@ -254,8 +256,8 @@ impl Seen<'_> {
         let at = NodeId(self.forecasts.len());
         match lookup {
             Lookup::Hit(record) => {
-                let is_guard = self.plan.nodes.iter().any(|node| node.guard == Some(at));
-                self.stops.push(is_guard && says_stop(self.store, kind, &record)?);
+                self.stops
+                    .push(self.guards.contains(&at) && says_stop(self.store, kind, &record)?);
                 self.records.push(Some(record));
                 Ok(Forecast::Hit { key })
             }

@@ -63,7 +63,7 @@ pub(crate) struct Trial {
 
 impl Trial {
     /// The wait before the n-th repetition: 1, 2, 4 seconds and so on, at most a minute.
-    fn pause(n: u32) -> Duration {
+    pub(super) fn pause(n: u32) -> Duration {
         Duration::from_secs(1 << (n - 1).min(6)).min(Duration::from_secs(60))
     }
 }

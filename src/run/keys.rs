@@ -2,7 +2,7 @@
 //!
 //! Plain functions: no store, no file. A path never reaches the key; what lies there comes in as an input of its own.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use serde_json::Value;
@@ -30,11 +30,13 @@ pub struct External {
 /// The inputs of a port that take part, in order: without pruned nodes, and of each group that stands for the last round
 /// only the last that happened.
 pub fn taking_part(inputs: &[NodeInput], is_pruned: impl Fn(NodeId) -> bool) -> Vec<&NodeInput> {
-    let there: Vec<&NodeInput> = inputs.iter().filter(|input| !is_pruned(input.node)).collect();
-    let is_last = |at: usize, group: u32| there[at + 1..].iter().all(|later| later.last_of != Some(group));
-    let kept = there.iter().enumerate();
-    let kept = kept.filter(|(at, input)| input.last_of.is_none_or(|group| is_last(*at, group)));
-    kept.map(|(_, input)| *input).collect()
+    let mut last = BTreeSet::new();
+    let there = inputs.iter().rev().filter(|input| !is_pruned(input.node));
+    let mut kept: Vec<&NodeInput> = there
+        .filter(|input| input.last_of.is_none_or(|group| last.insert(group)))
+        .collect();
+    kept.reverse();
+    kept
 }
 
 /// What lies outside the store and belongs to the node's inputs. A list of one is the same as that one.

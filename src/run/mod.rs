@@ -45,6 +45,7 @@ pub mod resources;
 mod saved_plan;
 pub mod scheduler;
 mod scratch;
+pub mod simulation;
 pub mod slurm;
 mod spans;
 pub mod status;

@@ -2,10 +2,12 @@
 //!
 //! Only what that needs: params are in the records of the stages that are made.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{BufWriter, Write};
 use std::path::Path;
 
-use serde::{Deserialize, Serialize};
+use fs_err::File;
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 
 use crate::plan::{Kin, Node, NodeId, NodeInput, Plan};
@@ -13,7 +15,7 @@ use crate::plan::{Kin, Node, NodeId, NodeInput, Plan};
 /// The name of the file.
 pub(super) const PLAN: &str = "plan.json";
 
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 struct Saved {
     pipelines: Vec<String>,
     kin: BTreeMap<String, [String; 2]>,
@@ -39,9 +41,28 @@ struct SavedNode {
 /// Label, node, output, and the name that it is carried by.
 type SavedInput = (String, usize, String, Option<String>);
 
-impl Saved {
-    fn of(plan: &Plan) -> Self {
-        let guards: Vec<usize> = plan.nodes.iter().filter_map(|node| Some(node.guard?.0)).collect();
+/// A plan as it is written: node by node, for all of them at once would be a second plan in memory.
+#[derive(Serialize)]
+struct Writing<'a> {
+    pipelines: &'a [String],
+    kin: BTreeMap<&'a str, [&'a str; 2]>,
+    nodes: Nodes<'a>,
+}
+
+struct Nodes<'a> {
+    plan: &'a Plan,
+    guards: BTreeSet<NodeId>,
+}
+
+impl Serialize for Nodes<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let saved = |(id, node)| SavedNode::of(node, self.guards.contains(&id));
+        serializer.collect_seq(self.plan.iter().map(saved))
+    }
+}
+
+impl SavedNode {
+    fn of(node: &Node, is_guard: bool) -> Self {
         let input = |input: &NodeInput| {
             (
                 input.label.clone(),
@@ -50,7 +71,7 @@ impl Saved {
                 input.carried.clone(),
             )
         };
-        let node = |(place, node): (usize, &Node)| SavedNode {
+        Self {
             name: node.name.clone(),
             stage: node.stage.clone(),
             pipelines: node.pipelines.clone(),
@@ -62,23 +83,12 @@ impl Saved {
                 .collect(),
             guard: node.guard.map(|guard| guard.0),
             round: node.round,
-            params: if guards.contains(&place) {
-                node.params.clone()
-            } else {
-                Value::Null
-            },
-        };
-        let kin = plan
-            .kin
-            .iter()
-            .map(|(name, kin)| (name.clone(), [kin.strategy.clone(), kin.family.clone()]));
-        Self {
-            pipelines: plan.pipelines.clone(),
-            kin: kin.collect(),
-            nodes: plan.nodes.iter().enumerate().map(node).collect(),
+            params: if is_guard { node.params.clone() } else { Value::Null },
         }
     }
+}
 
+impl Saved {
     /// None if a node is said to need one that does not come before it: then it is no plan.
     fn plan(self) -> Option<Plan> {
         let mut nodes = Vec::with_capacity(self.nodes.len());
@@ -127,8 +137,20 @@ impl Saved {
 
 /// Writes the plan into a run's folder.
 pub(super) fn write(folder: &Path, plan: &Plan) -> std::io::Result<()> {
-    let text = serde_json::to_vec(&Saved::of(plan)).map_err(std::io::Error::other)?;
-    fs_err::write(folder.join(PLAN), text)
+    let kin = plan.kin.iter();
+    let written = Writing {
+        pipelines: &plan.pipelines,
+        kin: kin
+            .map(|(name, kin)| (name.as_str(), [kin.strategy.as_str(), kin.family.as_str()]))
+            .collect(),
+        nodes: Nodes {
+            plan,
+            guards: plan.nodes.iter().filter_map(|node| node.guard).collect(),
+        },
+    };
+    let mut file = BufWriter::new(File::create(folder.join(PLAN))?);
+    serde_json::to_writer(&mut file, &written).map_err(std::io::Error::other)?;
+    file.flush()
 }
 
 /// Gives a run the plan of another, which has the same. Without it those who watch the run see less, nothing else.

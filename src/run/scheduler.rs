@@ -115,6 +115,36 @@ enum Phase {
     Ended(End),
 }
 
+/// What jobs take together: kept as they come and go, for there may be thousands.
+#[derive(Clone, Copy, Debug, Default)]
+struct Used {
+    cpus: u64,
+    memory_mib: u128,
+    gpus: u64,
+    /// How many of them are larger than a limit.
+    oversized: usize,
+}
+
+impl Used {
+    fn with(self, other: Self) -> Self {
+        Self {
+            cpus: self.cpus + other.cpus,
+            memory_mib: self.memory_mib + other.memory_mib,
+            gpus: self.gpus + other.gpus,
+            oversized: self.oversized + other.oversized,
+        }
+    }
+
+    fn without(self, other: Self) -> Self {
+        Self {
+            cpus: self.cpus - other.cpus,
+            memory_mib: self.memory_mib - other.memory_mib,
+            gpus: self.gpus - other.gpus,
+            oversized: self.oversized - other.oversized,
+        }
+    }
+}
+
 /// How often a job that does not fit may be overtaken by smaller ones behind it.
 const PATIENCE: u32 = 4;
 
@@ -144,6 +174,7 @@ pub struct Scheduler {
     keys: BTreeMap<NodeId, String>,
     twins: BTreeMap<NodeId, Vec<NodeId>>,
     running: BTreeSet<NodeId>,
+    used: Used,
     away: BTreeSet<NodeId>,
     halted: Option<Because>,
     left: usize,
@@ -194,6 +225,7 @@ impl Scheduler {
             keys: BTreeMap::new(),
             twins: BTreeMap::new(),
             running: BTreeSet::new(),
+            used: Used::default(),
             away: BTreeSet::new(),
             halted: None,
             left: count,
@@ -416,8 +448,21 @@ impl Scheduler {
 
     /// Takes a node from those that run.
     fn leave(&mut self, node: NodeId) {
-        self.running.remove(&node);
+        if self.running.remove(&node) {
+            self.used = self.used.without(self.takes(node));
+        }
         self.away.remove(&node);
+    }
+
+    /// What a node takes while it runs.
+    fn takes(&self, node: NodeId) -> Used {
+        let task = &self.tasks[node.0];
+        Used {
+            cpus: u64::from(self.cpus(node)),
+            memory_mib: u128::from(task.memory_mib),
+            gpus: u64::from(task.gpus),
+            oversized: usize::from(self.is_oversized(node)),
+        }
     }
 
     /// Starts what other machines do, as many as there may be at once.
@@ -448,6 +493,7 @@ impl Scheduler {
                 }
                 self.ready.remove(&(chain, node));
                 self.running.insert(node);
+                self.used = self.used.with(self.takes(node));
                 self.phases[node.0] = Phase::Running;
                 actions.push(Action::Start(node));
             } else {
@@ -461,22 +507,18 @@ impl Scheduler {
 
     /// Whether nothing at all can start: a job takes at least a core.
     fn is_full(&self) -> bool {
-        let cpus: u64 = self.running.iter().map(|node| u64::from(self.cpus(*node))).sum();
-        self.running.len() >= self.limits.jobs || cpus >= u64::from(self.limits.cpus)
+        self.running.len() >= self.limits.jobs || self.used.cpus >= u64::from(self.limits.cpus)
     }
 
     fn fits(&self, node: NodeId) -> bool {
         if self.running.is_empty() {
             return true;
         }
-        if self.is_oversized(node) || self.running.iter().any(|other| self.is_oversized(*other)) {
-            return false;
-        }
-        let with_it = || self.running.iter().copied().chain([node]);
-        let cpus: u64 = with_it().map(|one| u64::from(self.cpus(one))).sum();
-        let memory: u64 = with_it().map(|one| self.tasks[one.0].memory_mib).sum();
-        let gpus: u64 = with_it().map(|one| u64::from(self.tasks[one.0].gpus)).sum();
-        cpus <= u64::from(self.limits.cpus) && memory <= self.limits.memory_mib && gpus <= u64::from(self.limits.gpus)
+        let all = self.used.with(self.takes(node));
+        all.oversized == 0
+            && all.cpus <= u64::from(self.limits.cpus)
+            && all.memory_mib <= u128::from(self.limits.memory_mib)
+            && all.gpus <= u64::from(self.limits.gpus)
     }
 
     fn is_oversized(&self, node: NodeId) -> bool {

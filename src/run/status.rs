@@ -1,8 +1,10 @@
 //! What runs there have been, and how far each is, read from their journals.
 
 use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
+use fs_err::File;
 use serde::Serialize;
 
 use super::clock::now;
@@ -184,11 +186,9 @@ pub fn latest(runs: &Path) -> std::io::Result<impl Iterator<Item = RunStatus> + 
 /// When it cannot be read or is not a run's.
 pub fn read(folder: &Path) -> std::io::Result<RunStatus> {
     let head: RunHead = serde_json::from_slice(&fs_err::read(folder.join(HEAD))?)?;
-    let text = fs_err::read(folder.join(EVENTS))?;
-    // The last line of a run that was killed may be cut off.
-    let moments = text
-        .split(|byte| *byte == b'\n')
-        .filter_map(|line| serde_json::from_slice::<Moment>(line).ok());
+    // A line at a time: there may be gigabytes.
+    let mut lines = BufReader::new(File::open(folder.join(EVENTS))?);
+    let mut line = Vec::new();
     let alive = head
         .process
         .as_ref()
@@ -200,7 +200,11 @@ pub fn read(folder: &Path) -> std::io::Result<RunStatus> {
         .map(|name| (name.clone(), StageStatus::Planned))
         .collect();
     let (mut keys, mut last_at) = (BTreeMap::new(), head.started_at);
-    for moment in moments {
+    while lines.read_until(b'\n', &mut line)? > 0 {
+        // The last line of a run that was killed may be cut off.
+        let told_in = serde_json::from_slice::<Moment>(&line);
+        line.clear();
+        let Ok(moment) = told_in else { continue };
         last_at = last_at.max(moment.at);
         if let Some((stage, key)) = key(&moment.what) {
             keys.insert(stage.clone(), key.clone());

@@ -47,8 +47,11 @@ impl Engine<'_, '_> {
         let (hit, stop) = match lookup {
             Lookup::Hit(record) => {
                 let stop = self.answer(node, &record)?;
-                self.nodes[node.0].record = Some(record);
-                self.nodes[node.0].root = None;
+                let state = &mut self.nodes[node.0];
+                // What its key was made of is in the record.
+                state.resolved = None;
+                state.record = Some(record);
+                state.root = None;
                 (true, stop)
             }
             Lookup::Miss(reason) => {

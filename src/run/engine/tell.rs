@@ -5,9 +5,28 @@ use super::super::event::Counts;
 use super::super::scheduler::Happening;
 use super::super::summary::{NodeSummary, RunError, Summary};
 use super::super::{End, Event, Moment};
-use super::Engine;
+use super::{Engine, NodeState};
 use crate::plan::NodeId;
 use crate::stage::StageError;
+
+impl NodeState {
+    /// That it has run, under its name.
+    pub(in crate::run) fn finished(&self, stage: String) -> Event {
+        let record = self.record.as_ref().expect("set when the job had ended");
+        let digests = record
+            .outputs
+            .iter()
+            .map(|(name, output)| (name.clone(), output.digest.to_string()));
+        Event::StageFinished {
+            stage,
+            key: record.key.to_string(),
+            seconds: self.seconds,
+            metrics: record.metrics.clone(),
+            notes: record.notes.clone(),
+            outputs: digests.collect(),
+        }
+    }
+}
 
 impl Engine<'_, '_> {
     /// Tells of what a node's end is made of, unless it has ended otherwise meanwhile.
@@ -20,20 +39,7 @@ impl Engine<'_, '_> {
                 key: key.clone(),
             },
             Happening::Finished { node, .. } if self.scheduler.end(*node).is_none() => {
-                let state = &self.nodes[node.0];
-                let record = state.record.as_ref().expect("set when the job had ended");
-                let digests = record
-                    .outputs
-                    .iter()
-                    .map(|(name, output)| (name.clone(), output.digest.to_string()));
-                Event::StageFinished {
-                    stage: self.name(*node),
-                    key: record.key.to_string(),
-                    seconds: state.seconds,
-                    metrics: record.metrics.clone(),
-                    notes: record.notes.clone(),
-                    outputs: digests.collect(),
-                }
+                self.nodes[node.0].finished(self.name(*node))
             }
             Happening::Failed(node) if self.scheduler.end(*node).is_none() => {
                 let state = &self.nodes[node.0];
@@ -60,13 +66,7 @@ impl Engine<'_, '_> {
     pub(super) fn counts(&self) -> Counts {
         let mut counts = Counts::default();
         for at in 0..self.nodes.len() {
-            match self.scheduler.end(NodeId(at)) {
-                Some(End::Cached) => counts.cached += 1,
-                Some(End::Ran) => counts.ran += 1,
-                Some(End::Failed) => counts.failed += 1,
-                Some(End::Pruned) => counts.pruned += 1,
-                Some(End::Skipped) | None => counts.skipped += 1,
-            }
+            counts.add(self.scheduler.end(NodeId(at)).unwrap_or(End::Skipped));
         }
         counts
     }

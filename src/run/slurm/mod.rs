@@ -17,6 +17,7 @@ mod shape;
 
 use std::path::{Path, PathBuf};
 
+pub(super) use self::desk::simulated::SimulatedDesk;
 use self::desk::{Desk, Wish};
 use self::ending::Ending;
 use self::follow::{Followed, follow};

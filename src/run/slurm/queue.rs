@@ -40,6 +40,18 @@ impl Row {
         }
     }
 
+    /// The place in its array of the only job that is meant.
+    pub(super) fn only(&self) -> Option<u32> {
+        match &self.tasks {
+            Tasks::None => Some(0),
+            Tasks::These(ranges) => match ranges.as_slice() {
+                [range] if range.start() == range.end() => Some(*range.start()),
+                _ => None,
+            },
+            Tasks::Shortened(_) => None,
+        }
+    }
+
     /// Whether the job of this place in its array is meant. A list that Slurm has shortened may mean any.
     pub(super) fn is_of(&self, index: u32) -> bool {
         let is_in = |ranges: &[RangeInclusive<u32>]| ranges.iter().any(|range| range.contains(&index));

@@ -1,6 +1,6 @@
 //! How jobs stand, by one question for all; what that leaves open is asked for one by one.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use super::super::client::Trouble;
@@ -12,6 +12,9 @@ use crate::run::submission::Submission;
 
 /// A job that was about to be submitted, and that the queue does not show, is looked for this long.
 const UNSURE: Duration = Duration::from_secs(10);
+
+/// No more batches than this are asked for by name.
+const NAMES: usize = 2000;
 
 impl Shared {
     /// Looks how all jobs stand, by one question.
@@ -44,14 +47,9 @@ impl Shared {
         for (name, attempts) in queues {
             self.look_at_queue(&name, &attempts, &rows);
         }
+        let shown = Shown::of(&rows);
         for (attempt, submission) in wanted {
-            let mut of_it: Vec<&Row> = rows
-                .iter()
-                .filter(|row| row.name == submission.name && row.is_of(submission.index))
-                .collect();
-            // If it was taken twice, the one that goes on counts.
-            of_it.sort_by_key(|row| How::of(&row.state).is_some());
-            match of_it.first() {
+            match shown.row(&submission) {
                 Some(row) => self.found(&attempt, &submission, row),
                 None => self.missed(&attempt, &submission),
             }
@@ -109,14 +107,13 @@ impl Shared {
     }
 
     pub(super) fn rows(&self, names: &BTreeSet<String>) -> Result<Vec<Row>, Trouble> {
-        let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        let arguments = [
+        let mut arguments = vec![
             "--noheader".to_owned(),
             "--me".to_owned(),
             "--states=all".to_owned(),
             format!("--format={FORMAT}"),
-            format!("--name={}", names.join(",")),
         ];
+        arguments.extend(wanted_names(names));
         Ok(queue::rows(&self.client.call("squeue", &arguments, "")?))
     }
 
@@ -163,5 +160,85 @@ impl Shared {
             state.trouble = Some(said);
             self.changed.notify_all();
         }
+    }
+}
+
+/// The argument of `squeue` that names the batches. None if there are so many that it would be too long for a program: all jobs of the user are
+/// asked for then, and those of other names passed over.
+pub(super) fn wanted_names(names: &BTreeSet<String>) -> Option<String> {
+    if names.len() > NAMES {
+        return None;
+    }
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    Some(format!("--name={}", names.join(",")))
+}
+
+/// What the queue shows, by what a job is looked for by: one pass over the rows, not one for each job.
+pub(super) struct Shown<'r> {
+    single: HashMap<(&'r str, u32), Vec<&'r Row>>,
+    several: HashMap<&'r str, Vec<&'r Row>>,
+}
+
+impl<'r> Shown<'r> {
+    pub(super) fn of(rows: &'r [Row]) -> Self {
+        let (mut single, mut several) = (HashMap::<_, Vec<_>>::new(), HashMap::<_, Vec<_>>::new());
+        for row in rows {
+            match row.only() {
+                Some(index) => single.entry((row.name.as_str(), index)).or_default().push(row),
+                None => several.entry(row.name.as_str()).or_default().push(row),
+            }
+        }
+        Self { single, several }
+    }
+
+    /// How a job stands. If it was taken twice, the one that goes on counts.
+    pub(super) fn row(&self, submission: &Submission) -> Option<&'r Row> {
+        let (name, index) = (submission.name.as_str(), submission.index);
+        let single = self.single.get(&(name, index)).into_iter().flatten();
+        let several = self.several.get(name).into_iter().flatten();
+        let of_it = single.chain(several.filter(|row| row.is_of(index)));
+        of_it.copied().min_by_key(|row| How::of(&row.state).is_some())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(name: &str, index: u32) -> Submission {
+        Submission {
+            attempt: String::new(),
+            name: name.to_owned(),
+            index,
+            job: None,
+            at: 0,
+            memory_mib: None,
+        }
+    }
+
+    #[test]
+    fn each_job_finds_its_own_row_and_of_two_the_one_that_goes_on() {
+        let rows = queue::rows(
+            "7_[2-4,9]|PENDING||Priority|N/A|a\n7_0|RUNNING|n1|None|5|a\n7_1|COMPLETED|n1|None|5|a\n\
+             8_1|RUNNING|n2|None|5|a\n9|RUNNING|n3|None|5|b\n10_[0-1,...]|PENDING||Priority|N/A|c\n",
+        );
+        let shown = Shown::of(&rows);
+        let found = |name: &str, index: u32| shown.row(&of(name, index)).map(|row| (row.job, row.state.as_str()));
+        assert_eq!(found("a", 0), Some((7, "RUNNING")));
+        assert_eq!(found("a", 1), Some((8, "RUNNING")));
+        assert_eq!(found("a", 3), Some((7, "PENDING")));
+        assert_eq!((found("a", 5), found("d", 0)), (None, None));
+        assert_eq!(found("b", 0), Some((9, "RUNNING")));
+        assert_eq!(found("c", 400), Some((10, "PENDING")));
+    }
+
+    #[test]
+    fn names_that_are_too_many_for_an_argument_are_left_out() {
+        let names = |count: usize| (0..count).map(|at| format!("asm-pipe-{at:012x}")).collect();
+        let longest = wanted_names(&names(NAMES)).unwrap();
+        assert!(longest.starts_with("--name=asm-pipe-000000000000,asm-pipe-000000000001,"));
+        // Linux takes 128 KiB an argument.
+        assert!(longest.len() < 100 << 10, "{}", longest.len());
+        assert_eq!(wanted_names(&names(NAMES + 1)), None);
     }
 }

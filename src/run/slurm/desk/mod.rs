@@ -27,10 +27,20 @@ mod cancel;
 mod hand_over;
 mod look;
 mod pilots;
+pub(super) mod simulated;
 mod watch;
 
 /// Jobs that become ready within this time go together.
 const GATHER: Duration = Duration::from_millis(300);
+
+/// A job waits to be handed over until so many more would be with Slurm in a second: a cluster of thousands of jobs has one ready all the time, and
+/// `sbatch` is not to be called all the time.
+const JOBS_A_SECOND: f64 = 200.0;
+
+/// How long a job waits for others to go with it, while so many are there already.
+fn gather(count: usize, poll: Duration) -> Duration {
+    GATHER.max(Duration::from_secs_f64(count as f64 / JOBS_A_SECOND).min(poll))
+}
 
 /// How often the thread looks for what there is to do.
 const TICK: Duration = Duration::from_millis(100);
@@ -137,10 +147,11 @@ impl Desk {
     /// Takes a job that is to be handed over.
     pub(super) fn submit(&self, wish: Wish) {
         let mut state = self.shared.state();
+        let due = Instant::now() + gather(state.watches.len(), self.shared.poll);
         state
             .watches
             .insert(wish.attempt.name().to_owned(), Watch::new(&wish.job, None));
-        state.wishes.push((Instant::now() + GATHER, wish));
+        state.wishes.push((due, wish));
         self.begin();
     }
 
