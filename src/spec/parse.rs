@@ -1,5 +1,8 @@
 //! YAML text to a spanned tree. A key written twice is a mistake that names both places.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
 use serde_yaml::Spanned;
 
 use super::excerpt::Excerpt;
@@ -65,15 +68,27 @@ impl Converter<'_> {
     }
 
     fn entries(&mut self, raw: Vec<(Spanned<String>, Spanned<Raw>)>) -> Vec<(Located<String>, Node)> {
-        let mut entries: Vec<(Located<String>, Node)> = Vec::with_capacity(raw.len());
-        for (raw_key, raw_value) in raw {
+        // For each key, where it was first if it was before. Not looked for among all before it: there may be tens of thousands.
+        let mut firsts = BTreeMap::new();
+        let before: Vec<Option<Span>> = raw
+            .iter()
+            .map(|(key, _)| match firsts.entry(key.value.as_str()) {
+                Entry::Occupied(first) => Some(*first.get()),
+                Entry::Vacant(place) => {
+                    place.insert(self.excerpt.span(key.defined));
+                    None
+                }
+            })
+            .collect();
+        let mut entries = Vec::with_capacity(raw.len());
+        for ((raw_key, raw_value), before) in raw.into_iter().zip(before) {
             let key = Located::new(raw_key.value, self.excerpt.span(raw_key.defined));
             let value = self.node(raw_value);
-            match entries.iter().find(|(first, _)| first.value == key.value) {
-                Some((first, _)) => self.diagnostics.push(
+            match before {
+                Some(first) => self.diagnostics.push(
                     Diagnostic::error(key.span, format!("`{}` is there twice", key.value))
                         .label("again here")
-                        .context(first.span, "first here"),
+                        .context(first, "first here"),
                 ),
                 None => entries.push((key, value)),
             }
@@ -162,9 +177,17 @@ mod tests {
 
     #[test]
     fn all_repeated_keys_are_found_and_the_first_is_kept() {
-        let (_, node, diagnostics) = read("a: 1\na: 2\nb: {c: 1, c: 2}\n");
-        assert_eq!(diagnostics.len(), 2);
-        assert_eq!(node.unwrap().to_json(), serde_json::json!({"a": 1, "b": {"c": 1}}));
+        let (sources, node, diagnostics) = read("a: 1\na: 2\nb: {c: 1, c: 2}\nd: 3\na: 4\n");
+        let line = |span: Span| sources.place(span).line;
+        let places = diagnostics.iter().map(|found| {
+            let (first, _) = &found.context[0];
+            (line(found.span.unwrap()), line(*first))
+        });
+        assert_eq!(places.collect::<Vec<_>>(), [(2, 1), (3, 3), (5, 1)]);
+        assert_eq!(
+            node.unwrap().to_json(),
+            serde_json::json!({"a": 1, "b": {"c": 1}, "d": 3})
+        );
     }
 
     #[test]
