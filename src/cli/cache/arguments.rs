@@ -42,13 +42,16 @@ pub(super) enum CacheCommand {
     ///
     /// A record is sent after everything that it needs, so a push that is cut off leaves nothing behind that would be taken for whole;
     /// said again it goes on with what is not there yet.
-    Push(Push),
+    #[command(after_help = examples::PUSH)]
+    Push(WithRemote),
     /// Fetch records and outputs from the remote. Each is checked by its digest; what is damaged is refused.
     ///
     /// A run with a remote fetches by itself what it needs. `pull` does it beforehand, for a machine that will be without a network.
-    Pull(Pull),
+    #[command(after_help = examples::PULL)]
+    Pull(WithRemote),
     /// Say what is here, what is on the remote, and whether the remote can be reached.
-    Status(Status),
+    #[command(after_help = examples::REMOTE_STATUS)]
+    Status(WithRemote),
 }
 
 /// `asm-pipe cache size`.
@@ -127,45 +130,10 @@ pub(super) struct Import {
     pub(super) output: OutputArguments,
 }
 
-/// `asm-pipe cache push`.
+/// `asm-pipe cache push`, `pull` and `status`: which records, and where the remote and the store are.
 #[derive(Debug, Args)]
-#[command(after_help = examples::PUSH)]
-pub(super) struct Push {
-    /// Pipeline files: only what the store has of these. Everything by default.
-    #[arg(value_name = "FILE")]
-    pub(super) pipelines: Vec<PathBuf>,
-    #[command(flatten)]
-    pub(super) changes: ChangeArguments,
-    #[command(flatten)]
-    pub(super) remote: RemoteArguments,
-    #[command(flatten)]
-    pub(super) store: StoreArguments,
-    #[command(flatten)]
-    pub(super) output: OutputArguments,
-}
-
-/// `asm-pipe cache pull`.
-#[derive(Debug, Args)]
-#[command(after_help = examples::PULL)]
-pub(super) struct Pull {
-    /// Pipeline files: only what these need. Everything by default.
-    #[arg(value_name = "FILE")]
-    pub(super) pipelines: Vec<PathBuf>,
-    #[command(flatten)]
-    pub(super) changes: ChangeArguments,
-    #[command(flatten)]
-    pub(super) remote: RemoteArguments,
-    #[command(flatten)]
-    pub(super) store: StoreArguments,
-    #[command(flatten)]
-    pub(super) output: OutputArguments,
-}
-
-/// `asm-pipe cache status`.
-#[derive(Debug, Args)]
-#[command(after_help = examples::REMOTE_STATUS)]
-pub(super) struct Status {
-    /// Pipeline files: only these. Everything by default.
+pub(super) struct WithRemote {
+    /// Pipeline files: only what belongs to these. Everything by default.
     #[arg(value_name = "FILE")]
     pub(super) pipelines: Vec<PathBuf>,
     #[command(flatten)]
@@ -231,9 +199,7 @@ impl Cache {
             CacheCommand::Gc(a) => a.output.format,
             CacheCommand::Export(a) => a.output.format,
             CacheCommand::Import(a) => a.output.format,
-            CacheCommand::Push(a) => a.output.format,
-            CacheCommand::Pull(a) => a.output.format,
-            CacheCommand::Status(a) => a.output.format,
+            CacheCommand::Push(a) | CacheCommand::Pull(a) | CacheCommand::Status(a) => a.output.format,
         }
     }
 }

@@ -7,12 +7,12 @@ use super::super::figures;
 use super::super::load::load;
 use super::super::terminal::{self, Format};
 use super::super::workspace::Workspace;
-use super::arguments::Pull;
+use super::arguments::WithRemote;
 use super::{bar, counted};
 use crate::run::RunError;
 use crate::run::pull::{Pulled, pull_all, pull_plan};
 
-pub(super) fn pull(arguments: &Pull) -> Result<(), Failure> {
+pub(super) fn pull(arguments: &WithRemote) -> Result<(), Failure> {
     let remote = arguments.remote.open(false)?;
     remote.check()?;
     let workspace = Workspace::open(&arguments.store)?;

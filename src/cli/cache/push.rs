@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::super::failure::Failure;
 use super::super::figures;
 use super::super::terminal::{self, Format};
-use super::arguments::Push;
+use super::arguments::WithRemote;
 use super::export::keys;
 use super::{bar, counted, existing};
 use crate::remote::{RemoteError, Sending};
@@ -33,7 +33,7 @@ struct Pushed {
     failed: Vec<Refused>,
 }
 
-pub(super) fn push(arguments: &Push) -> Result<(), Failure> {
+pub(super) fn push(arguments: &WithRemote) -> Result<(), Failure> {
     let store = existing(&arguments.store.store)?;
     let remote = arguments.remote.open(true)?;
     remote.check()?;
@@ -87,7 +87,7 @@ pub(super) fn push(arguments: &Push) -> Result<(), Failure> {
 }
 
 /// All that the store has, or what it has of the pipelines.
-fn records(arguments: &Push, store: &Store) -> Result<Vec<Record>, Failure> {
+fn records(arguments: &WithRemote, store: &Store) -> Result<Vec<Record>, Failure> {
     if arguments.pipelines.is_empty() {
         return Ok(store.records()?);
     }

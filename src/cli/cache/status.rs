@@ -11,7 +11,7 @@ use super::super::figures;
 use super::super::load::load;
 use super::super::terminal::{self, Format};
 use super::super::workspace::Untouched;
-use super::arguments::Status;
+use super::arguments::WithRemote;
 use super::counted;
 use crate::remote::Remote;
 use crate::run::{Forecast, forecast};
@@ -29,7 +29,7 @@ struct Places {
     unknown: usize,
 }
 
-pub(super) fn status(arguments: &Status) -> Result<(), Failure> {
+pub(super) fn status(arguments: &WithRemote) -> Result<(), Failure> {
     let remote = arguments.remote.open(false)?;
     remote.check()?;
     let untouched = Untouched::open(&arguments.store)?;
