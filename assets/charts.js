@@ -61,11 +61,11 @@ function ticks(low, high, most) {
 
 function tickText(value, all) {
   const step = all.length > 1 ? Math.abs(all[1] - all[0]) : 1;
-  return value.toFixed(Math.min(6, Math.max(0, -Math.floor(Math.log10(step) + 1e-9) + (/^[^1-9]*25/.test(step.toPrecision(2)) ? 1 : 0))));
+  return value.toFixed(Math.min(6, Math.max(0, -Math.floor(Math.log10(step) + 1e-9) + (/^0*25/.test(step.toPrecision(2).replace(".", "")) ? 1 : 0))));
 }
 
 // Draws curves: series of {name, index, points: [{x, y, low, high, note}]}, levels of {name, index, y}.
-function drawCurves(host, {series, levels, xLabel, yLabel, whole}) {
+function drawCurves(host, {series, levels, xLabel, yLabel, whole, signed}) {
   const width = Math.max(300, host.clientWidth || 560), height = width < 440 ? 260 : width > 900 ? 420 : 320;
   const box = {left: 54, right: width - 12, top: 12, bottom: height - 44};
   const points = series.flatMap((s) => s.points);
@@ -76,9 +76,10 @@ function drawCurves(host, {series, levels, xLabel, yLabel, whole}) {
   if (!middle.length) [low, high] = [0, 1];
   const reach = Math.max(high - low, Math.abs(high) * 0.1, 1e-9);
   for (const p of points) { low = Math.min(low, Math.max(p.low ?? p.y, low - reach * 0.25)); high = Math.max(high, Math.min(p.high ?? p.y, high + reach * 0.25)); }
-  if (Math.min(...middle) >= 0) low = Math.max(low, 0);
-  // A share has no more than all of it.
-  if (Math.max(...middle) <= 1 && low >= 0) high = Math.min(high, 1);
+  if (!signed && Math.min(...middle) >= 0) low = Math.max(low, 0);
+  // A share has no more than all of it, and no correlation is beyond 1.
+  if (Math.max(...middle) <= 1 && (signed || low >= 0)) high = Math.min(high, 1);
+  if (signed && Math.min(...middle) >= -1) low = Math.max(low, -1);
   if (low >= 0 && low < 0.35 * high) low = 0;
   if (high - low < 1e-9) { high += Math.max(Math.abs(high) * 0.1, 0.05); }
   high += (high - low) * 0.04;
@@ -162,6 +163,14 @@ function savePng(name, text) {
   image.src = "data:image/svg+xml;charset=utf-8," + encodeURIComponent(text);
 }
 
+// Buttons that save a figure: its picture as it is, and the rows that it is drawn from.
+function saveButtons(host, name, svg, rows) {
+  const button = (text, act) => { const made = element("button", {type: "button"}, text); made.addEventListener("click", act); host.append(made, " "); };
+  button("SVG", () => save(name() + ".svg", "image/svg+xml", standalone(svg())));
+  button("PNG", () => savePng(name() + ".png", standalone(svg())));
+  button("CSV", () => save(name() + ".csv", "text/csv", csv(rows())));
+}
+
 // A figure with a choice of what is up and across. `hidden` holds the names of curves that are switched off, for all charts together.
 function curveFigure(data, group, hidden, redrawAll) {
   const state = {x: group.axis, y: group.measures[0].key};
@@ -186,7 +195,7 @@ function curveFigure(data, group, hidden, redrawAll) {
   }
   function draw() {
     const {series, levels} = build(), shown = (s) => !hidden.has(s.name);
-    svg = drawCurves(host, {series: series.filter(shown), levels: levels.filter(shown), xLabel: label(data.axes, state.x), yLabel: label(group.measures, state.y), whole: state.x === "round"});
+    svg = drawCurves(host, {series: series.filter(shown), levels: levels.filter(shown), xLabel: label(data.axes, state.x), yLabel: label(group.measures, state.y), whole: state.x === "round", signed: group.measures.find((measure) => measure.key === state.y).signed});
     legend.replaceChildren(...series.concat(levels).map((s) => {
       const line = element("i"); line.style.borderColor = colour(s.index); line.style.borderTopStyle = levels.includes(s) || s.index > 7 ? "dashed" : "solid";
       const button = element("button", {type: "button", title: "Show or hide in all charts"}, line, s.name);
@@ -197,16 +206,12 @@ function curveFigure(data, group, hidden, redrawAll) {
   }
   if (group.measures.length > 1) tools.append(choice("Up", group.measures, state.y, (key) => { state.y = key; draw(); }));
   if (data.axes.length > 1) tools.append(choice("Across", data.axes, state.x, (key) => { state.x = key; draw(); }));
-  const name = () => `${group.id}-${state.y.replace(/\W+/g, "-")}-by-${state.x}`;
-  const button = (text, act) => { const made = element("button", {type: "button"}, text); made.addEventListener("click", act); saving.append(made, " "); };
-  button("SVG", () => save(name() + ".svg", "image/svg+xml", standalone(svg)));
-  button("PNG", () => savePng(name() + ".png", standalone(svg)));
-  button("CSV", () => {
+  saveButtons(saving, () => `${group.id}-${state.y.replace(/\W+/g, "-")}-by-${state.x}`, () => svg, () => {
     const {series, levels} = build();
     const rows = [["curve", state.x, state.y, "low", "high"]];
     for (const s of series) for (const p of s.points) rows.push([s.name, p.x, p.y, p.low ?? "", p.high ?? ""]);
     for (const l of levels) rows.push([l.name, "", l.y, "", ""]);
-    save(name() + ".csv", "text/csv", csv(rows));
+    return rows;
   });
   return {node, draw};
 }

@@ -42,12 +42,13 @@
       });
     });
     if (table.dataset.shade) {
-      const cells = rows().flatMap((row) => [...row.cells].slice(1)), values = cells.map((cell) => number(cell.textContent));
+      const [way, from] = (table.dataset.shade + " 1").split(" ");
+      const cells = rows().flatMap((row) => [...row.cells].slice(from)), values = cells.map((cell) => number(cell.textContent));
       const known = values.filter((value) => !isNaN(value)), [low, high] = [Math.min(...known), Math.max(...known)];
       cells.forEach((cell, at) => {
         if (isNaN(values[at])) return;
         const share = high > low ? (values[at] - low) / (high - low) : 0.5;
-        const good = table.dataset.shade === "less" ? 1 - share : share;
+        const good = way === "less" ? 1 - share : share;
         cell.style.background = `color-mix(in srgb, var(--c2) ${Math.round(4 + 52 * good)}%, var(--paper))`;
       });
     }
@@ -78,8 +79,10 @@
   const draw = () => figures.forEach((figure) => figure.draw());
   draw();
   let width = innerWidth, later = 0;
-  addEventListener("resize", () => { if (innerWidth !== width) { width = innerWidth; clearTimeout(later); later = setTimeout(draw, 120); } });
+  addEventListener("resize", () => { if (innerWidth !== width) { width = innerWidth; clearTimeout(later); later = setTimeout(() => { draw(); cloud.draw(); }, 120); } });
 
+  const cloud = scoreFigure(data.cloud, document.getElementById("cloud"));
+  cloud.draw();
   gallery(data.gallery, document.getElementById("shots"), document.getElementById("gallery-choice"));
 
   // The graphs: what the newest run made and what was there before.

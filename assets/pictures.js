@@ -6,16 +6,20 @@ function gallery(content, host, tools) {
   if (!host || !content.shots.length) return;
   const off = new Set(), unique = (values) => [...new Set(values)];
   const strategies = unique(content.shots.map((shot) => shot.strategy));
-  const state = {strategy: strategies[0], round: undefined};
+  const state = {strategy: strategies[0], seed: undefined, round: undefined};
   const text = (round) => round === null ? "test images" : `round ${round}`;
   function show() {
     const own = content.shots.filter((shot) => shot.strategy === state.strategy);
-    const rounds = unique(own.map((shot) => shot.round)).sort((a, b) => (a ?? 1e9) - (b ?? 1e9));
+    const seeds = unique(own.map((shot) => shot.seed)).sort((a, b) => a - b);
+    if (!seeds.includes(state.seed)) state.seed = seeds[0];
+    const ofSeed = own.filter((shot) => shot.seed === state.seed);
+    const rounds = unique(ofSeed.map((shot) => shot.round)).sort((a, b) => (a ?? 1e9) - (b ?? 1e9));
     if (!rounds.includes(state.round)) state.round = rounds[0];
-    const shots = own.filter((shot) => shot.round === state.round);
+    const shots = ofSeed.filter((shot) => shot.round === state.round);
     const kinds = KINDS.filter(([kind]) => shots.some((shot) => shot.marks.some((mark) => mark.kind === kind)));
     tools.replaceChildren(
       choice("Strategy", strategies.map((name) => ({key: name, label: name})), state.strategy, (name) => { state.strategy = name; show(); }),
+      ...(seeds.length > 1 ? [choice("Seed", seeds.map((seed) => ({key: String(seed), label: `seed ${seed}`})), String(state.seed), (seed) => { state.seed = Number(seed); show(); })] : []),
       choice("Round", rounds.map((round) => ({key: String(round), label: text(round)})), String(state.round), (round) => { state.round = round === "null" ? null : Number(round); show(); }),
       ...kinds.map(([kind, label]) => {
         const box = element("input", {type: "checkbox", checked: !off.has(kind)});

@@ -6,7 +6,7 @@ use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use asm_pipe::report::evidence::{Gallery, Mark, MarkKind, Shot, Thumbnail};
+use asm_pipe::report::evidence::{Gallery, Mark, MarkKind, ScoreCloud, ScoredBatch, Shot, Thumbnail};
 use asm_pipe::report::page::{Behind, Page};
 use asm_pipe::report::{RoundRow, Trial, summarise};
 use fs_err::File;
@@ -137,6 +137,7 @@ fn page(folder: &Path) -> String {
         human_boxes: 30 + 5 * round,
         annotation_seconds: 900.0,
         sl_ratio: Some(0.25),
+        rank_certain_sum: Some(0.25),
         ..RoundRow::default()
     };
     let mut rows = Vec::new();
@@ -157,8 +158,9 @@ fn page(folder: &Path) -> String {
         bounds: [1.0, 1.0, 5.0, 5.0],
         label: NASTY.to_owned(),
     };
-    let shot = |round, marks| Shot {
+    let shot = |seed, round, marks| Shot {
         strategy: NASTY.to_owned(),
+        seed,
         round,
         picture: "p".to_owned(),
         about: NASTY.to_owned(),
@@ -173,6 +175,7 @@ fn page(folder: &Path) -> String {
         pictures: BTreeMap::from([("p".to_owned(), picture)]),
         shots: vec![
             shot(
+                0,
                 Some(1),
                 vec![
                     mark(MarkKind::Accepted),
@@ -180,12 +183,27 @@ fn page(folder: &Path) -> String {
                     mark(MarkKind::Human),
                 ],
             ),
-            shot(None, vec![mark(MarkKind::Missed)]),
+            shot(0, None, vec![mark(MarkKind::Missed)]),
+            shot(7, Some(1), vec![mark(MarkKind::Human)]),
         ],
+        about: NASTY.to_owned(),
+    };
+    let batch = |seed, round| ScoredBatch {
+        strategy: NASTY.to_owned(),
+        seed,
+        round,
+        rho: vec![Some(0.25 * f64::from(round)), None],
+        points: vec![vec![0.2, 0.3, 0.0], vec![0.6, 0.9, 0.0]],
+    };
+    let cloud = ScoreCloud {
+        scores: vec!["certain_sum".to_owned(), NASTY.to_owned()],
+        batches: vec![batch(0, 1), batch(0, 2), batch(1, 1)],
+        images: 9,
     };
     let trials = Trial::of_table(&RoundRow::to_table(&rows).unwrap()).unwrap();
     let behind = Behind {
         gallery,
+        cloud,
         ..Behind::default()
     };
     let page = Page {
@@ -257,6 +275,28 @@ fn the_page_opens_from_a_file_sorts_tables_and_switches_axes() {
     assert_eq!(tab.run("document.querySelectorAll('#shots rect.mark').length"), 3);
     tab.run(&choose("#gallery-choice select[aria-label=Round]", "null"));
     assert_eq!(tab.run("document.querySelectorAll('#shots rect.missed').length"), 1);
+
+    tab.run(&choose("#gallery-choice select[aria-label=Seed]", "7"));
+    assert_eq!(tab.run("document.querySelectorAll('#shots rect.mark').length"), 1);
+
+    // Images by their scores: of a round, of a seed, and by a score that orders nothing.
+    let (points, rho) = (
+        "document.querySelectorAll('#cloud circle.image').length",
+        "document.querySelector('#cloud p.about').textContent",
+    );
+    assert_eq!(tab.run(points), 6);
+    assert_eq!(
+        tab.run(rho),
+        "Spearman's rho within a batch: 0.33, the mean of 3 batches (0.25 to 0.50)."
+    );
+    tab.run(&choose("#cloud select[aria-label=Round]", "1"));
+    tab.run(&choose("#cloud select[aria-label=Seed]", "1"));
+    assert_eq!(
+        (tab.run(points), tab.run(rho)),
+        (2.into(), "Spearman's rho within a batch: 0.25, of one batch.".into())
+    );
+    tab.run("{ const select = document.querySelector('#cloud select[aria-label=Score]'); select.selectedIndex = 1; select.dispatchEvent(new Event('change')); }");
+    assert!(tab.run(rho).as_str().unwrap().starts_with("No batch here has an order"));
 
     // Light and dark, by the button.
     let paper = "getComputedStyle(document.body).backgroundColor";

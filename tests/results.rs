@@ -94,7 +94,7 @@ fn a_page_has_the_verdict_and_what_lies_behind_and_a_manifest_makes_it_again() {
     project.done("run both.yaml");
     let page = text(&project, "results/both/index.html");
     for id in [
-        "verdict", "charts", "classes", "gallery", "chosen", "rounds", "graph", "params", "origin",
+        "verdict", "charts", "classes", "scores", "cloud", "gallery", "chosen", "rounds", "graph", "params", "origin",
     ] {
         assert!(page.contains(&format!("id=\"{id}\"")), "{id}");
     }
@@ -112,6 +112,7 @@ fn a_page_has_the_verdict_and_what_lies_behind_and_a_manifest_makes_it_again() {
             "cost",
             "shares",
             "pseudo",
+            "deploy",
             "pools",
             "time",
             "class_ap",
@@ -123,13 +124,15 @@ fn a_page_has_the_verdict_and_what_lies_behind_and_a_manifest_makes_it_again() {
     let of = |strategy: &str, round: Value| {
         shots
             .iter()
-            .filter(|shot| shot["strategy"] == strategy && shot["round"] == round)
+            .filter(|shot| shot["strategy"] == strategy && shot["round"] == round && shot["seed"] == 1)
             .count()
     };
     assert_eq!(
         (of("plain", 1.into()), of("random", 2.into()), of("random", Value::Null)),
-        (4, 4, 4)
+        (4, 4, 4),
+        "the second seed has its pictures too"
     );
+    assert_eq!(shots.len(), 48);
     let kinds = |kind: &str| {
         shots
             .iter()
@@ -164,6 +167,8 @@ fn a_page_has_the_verdict_and_what_lies_behind_and_a_manifest_makes_it_again() {
         "## By hours of annotation",
         "## AP50 by class",
         "charts/ap50_over_hours.svg",
+        "Preset sound: ",
+        "## Scores without ground truth",
     ] {
         assert!(report.contains(part), "{part}\n{report}");
     }

@@ -18,6 +18,8 @@ pub struct Gallery {
     pub pictures: BTreeMap<String, Thumbnail>,
     /// Views of them.
     pub shots: Vec<Shot>,
+    /// How many there are of each round, and what was left out.
+    pub about: String,
 }
 
 /// A small picture.
@@ -36,6 +38,8 @@ pub struct Thumbnail {
 pub struct Shot {
     /// The strategy.
     pub strategy: String,
+    /// The seed.
+    pub seed: i64,
     /// The round; none for the test images after the last.
     pub round: Option<u32>,
     /// The picture's name.
@@ -73,6 +77,32 @@ pub enum MarkKind {
     False,
     /// On a test image, an object that was not found.
     Missed,
+}
+
+/// Images by the scores that a model gives them without ground truth and by the oracle's.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct ScoreCloud {
+    /// The names of the scores without ground truth.
+    pub scores: Vec<String>,
+    /// The batches that have any.
+    pub batches: Vec<ScoredBatch>,
+    /// How many images the batches have; fewer points are here where there are very many.
+    pub images: usize,
+}
+
+/// The scores of a batch.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ScoredBatch {
+    /// The strategy.
+    pub strategy: String,
+    /// The seed.
+    pub seed: i64,
+    /// The round.
+    pub round: u32,
+    /// By score: Spearman's coefficient over the whole batch.
+    pub rho: Vec<Option<f64>>,
+    /// By image: the oracle's SL score, then each score.
+    pub points: Vec<Vec<f64>>,
 }
 
 /// When a stage was made.

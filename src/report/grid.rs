@@ -55,7 +55,7 @@ impl Grid {
         let line = |cells: &[String]| {
             let cells: Vec<String> = cells
                 .iter()
-                .map(|cell| cell.replace('|', "\\|").replace('\n', " "))
+                .map(|cell| markdown_text(&cell.replace('|', "\\|").replace('\n', " ")))
                 .collect();
             format!("| {} |\n", cells.join(" | "))
         };
@@ -65,6 +65,26 @@ impl Grid {
         let rows: String = self.rows.iter().map(|row| line(row)).collect();
         line(&self.heads) + &line(&rule) + &rows
     }
+}
+
+/// A text in which no name from the data begins an element; what stands between backticks is text anyway.
+#[must_use]
+pub(super) fn markdown_text(text: &str) -> String {
+    let begins = |rest: &str| rest.starts_with(|next: char| next.is_ascii_alphabetic() || "/!?".contains(next));
+    let escaped = |part: &str| {
+        let mut out = String::with_capacity(part.len());
+        for (at, letter) in part.char_indices() {
+            if letter == '<' && begins(&part[at + 1..]) {
+                out += "&lt;";
+            } else {
+                out.push(letter);
+            }
+        }
+        out
+    };
+    let parts = text.split('`').enumerate();
+    let parts = parts.map(|(at, part)| if at % 2 == 1 { part.to_owned() } else { escaped(part) });
+    parts.collect::<Vec<_>>().join("`")
 }
 
 #[cfg(test)]
@@ -91,5 +111,13 @@ mod tests {
             rows: vec![vec!["a|b".to_owned(), "1".to_owned()]],
         };
         assert_eq!(grid.markdown(), "| name | n |\n| --- | ---: |\n| a\\|b | 1 |\n");
+    }
+
+    #[test]
+    fn no_name_becomes_an_element_of_markdown() {
+        assert_eq!(
+            markdown_text("<script>x</script> <0.001, `<b>` and 1 < 2"),
+            "&lt;script>x&lt;/script> <0.001, `<b>` and 1 < 2"
+        );
     }
 }

@@ -5,6 +5,9 @@ use super::trials::{Role, Trial, strategies};
 use super::{Grid, RoundRow, SummaryRow};
 use crate::statistics::{Mean, mean};
 
+/// What the names of columns begin with that say how well a score orders a batch.
+const RANK_OF: &str = "rank_";
+
 impl Grid {
     /// The rounds as people read them.
     #[must_use]
@@ -182,9 +185,9 @@ impl Grid {
             "95 % by t",
             "95 % by bootstrap",
             "t test p",
-            "with Holm",
+            "t test p with Holm",
             "Wilcoxon p",
-            "with Holm",
+            "Wilcoxon p with Holm",
         ];
         let cells = |duel: &Duel| {
             let interval = |interval: Option<crate::statistics::Interval>| {
@@ -264,6 +267,46 @@ impl Grid {
         }
     }
 
+    /// How scores without ground truth order batches: Spearman's coefficient with the oracle's score, its mean over batches.
+    #[must_use]
+    pub fn of_deploy_scores(trials: &[Trial]) -> Self {
+        let figures = |trial: &Trial, key: &str| -> Vec<f64> {
+            let turns = trial.rounds.iter();
+            turns.filter_map(|turn| turn.figures.get(key).copied()).collect()
+        };
+        let mut keys: Vec<&str> = Vec::new();
+        for key in trials
+            .iter()
+            .flat_map(|trial| &trial.rounds)
+            .flat_map(|turn| turn.figures.keys())
+        {
+            if key.starts_with(RANK_OF) && !keys.contains(&key.as_str()) {
+                keys.push(key);
+            }
+        }
+        let mut heads = vec!["strategy".to_owned(), "batches".to_owned()];
+        heads.extend(keys.iter().map(|key| key[RANK_OF.len()..].to_owned()));
+        let row = |name: &str| {
+            let of = |key: &str| -> Vec<f64> {
+                let own = trials.iter().filter(|trial| trial.strategy == name);
+                own.flat_map(|trial| figures(trial, key)).collect()
+            };
+            let values: Vec<Vec<f64>> = keys.iter().map(|key| of(key)).collect();
+            let batches = values.iter().map(Vec::len).max().filter(|batches| *batches > 0)?;
+            let means = values.iter().map(|values| figure(mean(values), 2));
+            Some(
+                [name.to_owned(), batches.to_string()]
+                    .into_iter()
+                    .chain(means)
+                    .collect(),
+            )
+        };
+        Self {
+            rows: strategies(trials).into_iter().filter_map(row).collect(),
+            heads,
+        }
+    }
+
     /// Figures whose names begin with a prefix, after the last round that has them: a row a strategy, a column each, means over seeds.
     #[must_use]
     pub fn of_last_figures(trials: &[Trial], prefix: &str) -> Self {
@@ -311,4 +354,26 @@ fn probability(p: f64) -> String {
 /// A number with so many decimals; nothing for none.
 fn figure(value: Option<f64>, decimals: usize) -> String {
     value.map_or_else(|| "–".to_owned(), |value| format!("{value:.decimals$}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[test]
+    fn deploy_scores_are_averaged_over_the_batches_that_have_them() {
+        let trial = |strategy: &str, seed, ranks: &[(u32, f64)]| {
+            let round = |(round, rank): &(u32, f64)| (*round, BTreeMap::from([("rank_weakest".to_owned(), *rank)]));
+            Trial::of_figures(strategy, strategy, seed, ranks.iter().map(round).collect())
+        };
+        let grid = Grid::of_deploy_scores(&[
+            trial("v1", 0, &[(1, 0.5), (2, -0.25)]),
+            trial("v1", 1, &[(1, 0.5)]),
+            trial("random", 0, &[]),
+        ]);
+        assert_eq!(grid.heads, ["strategy", "batches", "weakest"]);
+        assert_eq!(grid.rows, [["v1", "3", "0.25"]]);
+    }
 }

@@ -4,8 +4,9 @@ use askama::Template;
 use serde::Serialize;
 
 use super::comparison::{Comparison, HeatMap};
-use super::evidence::{Boxes, CLASS_AP, CLASS_SHARE, Gallery, Span};
+use super::evidence::{Boxes, CLASS_AP, CLASS_SHARE, Gallery, ScoreCloud, Span};
 pub use super::grid::Grid;
+use super::grid::markdown_text;
 use super::ranks_picture;
 use super::series::ChartData;
 use super::{RoundRow, SummaryRow, Trial, Verdict};
@@ -30,6 +31,10 @@ pub struct Page {
     pub summary: Grid,
     /// Things a reader must know: skipped images, single seeds.
     pub notes: Vec<String>,
+    /// How well scores without ground truth order batches.
+    pub deploy_scores: Grid,
+    /// Whether there are images to draw by their scores.
+    pub has_cloud: bool,
     /// AP50 by class after the last round.
     pub class_ap: Grid,
     /// Shares of classes in what the last round asked about.
@@ -46,6 +51,8 @@ pub struct Page {
     pub facts: Vec<(String, String)>,
     /// Whether there are pictures.
     pub has_gallery: bool,
+    /// How many there are of each round, and what was left out.
+    pub gallery_about: String,
     /// What the script draws, as JSON that may stand inside a `script` element.
     pub data: String,
 }
@@ -76,6 +83,8 @@ pub struct Behind {
     pub chosen: Grid,
     /// Pictures with boxes.
     pub gallery: Gallery,
+    /// Images by their scores.
+    pub cloud: ScoreCloud,
     /// The state of each box of the graphs.
     pub boxes: Boxes,
     /// When stages were made.
@@ -86,6 +95,7 @@ pub struct Behind {
 struct Data<'a> {
     charts: ChartData,
     gallery: &'a Gallery,
+    cloud: &'a ScoreCloud,
     boxes: &'a Boxes,
     spans: &'a [Span],
 }
@@ -98,6 +108,7 @@ impl Page {
         let data = Data {
             charts: ChartData::of(trials),
             gallery: &behind.gallery,
+            cloud: &behind.cloud,
             boxes: &behind.boxes,
             spans: &behind.spans,
         };
@@ -107,10 +118,13 @@ impl Page {
             ranks: (comparison.ranks.as_ref()).map(|ranks| (Grid::of_ranks(ranks), ranks_picture::draw(ranks))),
             heat_maps: HeatMap::of(trials, &comparison).iter().map(heat_map).collect(),
             summary: Grid::of_summary(summary),
+            deploy_scores: Grid::of_deploy_scores(trials),
+            has_cloud: !behind.cloud.batches.is_empty(),
             class_ap: Grid::of_last_figures(trials, CLASS_AP),
             class_share: Grid::of_last_figures(trials, CLASS_SHARE),
             rounds: Grid::of_rounds(rows),
             has_gallery: !behind.gallery.shots.is_empty(),
+            gallery_about: behind.gallery.about.clone(),
             data: script_json(&data),
             chosen: behind.chosen,
             ..Self::default()
@@ -133,6 +147,7 @@ impl Page {
         concat!(
             include_str!("../../assets/charts.js"),
             include_str!("../../assets/pictures.js"),
+            include_str!("../../assets/scores.js"),
             include_str!("../../assets/page.js"),
         )
     }
@@ -148,8 +163,19 @@ impl Page {
     /// The verdict and the tables in Markdown, with the charts of the folder `charts` by name.
     #[must_use]
     pub fn markdown(&self, charts: &[(String, String)]) -> String {
-        let list = |texts: &[String]| texts.iter().map(|text| format!("- {text}\n")).collect::<String>();
-        let mut text = format!("# {}\n\n{}\n\n{}", self.title, self.lead, list(&self.verdict.findings));
+        let list = |texts: &[String]| {
+            texts
+                .iter()
+                .map(|text| format!("- {}\n", markdown_text(text)))
+                .collect::<String>()
+        };
+        let plain = markdown_text;
+        let mut text = format!(
+            "# {}\n\n{}\n\n{}",
+            plain(&self.title),
+            plain(&self.lead),
+            list(&self.verdict.findings)
+        );
         if !self.verdict.cautions.is_empty() {
             text += &format!("\nTo read this rightly:\n\n{}", list(&self.verdict.cautions));
         }
@@ -157,7 +183,7 @@ impl Page {
             let on = if section.setting.is_empty() {
                 String::new()
             } else {
-                format!(" on {}", section.setting)
+                format!(" on {}", plain(&section.setting))
             };
             text += &format!(
                 "\n## By {}{on}\n\n{}\n\n{}",
@@ -173,19 +199,28 @@ impl Page {
             text += &format!("\n## Over datasets\n\n{}", grid.markdown());
         }
         for (title, grid) in &self.heat_maps {
-            text += &format!("\n## {title}\n\n{}", grid.markdown());
+            text += &format!("\n## {}\n\n{}", plain(title), grid.markdown());
         }
         text += "\n## Charts\n";
         for (name, caption) in charts {
-            text += &format!("\n![{caption}](charts/{name}.svg)\n\n{caption}\n");
+            text += &format!(
+                "\n![{caption}](charts/{name}.svg)\n\n{caption}\n",
+                caption = plain(caption)
+            );
         }
         text += &format!("\n## Summary\n\n{}", self.summary.markdown());
+        if !self.deploy_scores.rows.is_empty() {
+            text += &format!(
+                "\n## Scores without ground truth\n\nMean over batches of Spearman's rho with the oracle's SL score.\n\n{}",
+                self.deploy_scores.markdown()
+            );
+        }
         if !self.class_ap.rows.is_empty() {
             text += &format!("\n## AP50 by class\n\n{}", self.class_ap.markdown());
         }
         text += "\n## Origin\n\n";
         for (name, value) in &self.facts {
-            text += &format!("- {name}: {value}\n");
+            text += &format!("- {}: {}\n", plain(name), plain(value));
         }
         if !self.notes.is_empty() {
             text += &format!("\n## To know\n\n{}", list(&self.notes));
@@ -238,6 +273,8 @@ pub fn script_json(value: &impl Serialize) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::comparison::tests::trial;
+    use super::super::evidence::Shot;
     use super::*;
 
     fn page(name: &str) -> String {
@@ -263,12 +300,78 @@ mod tests {
         page.html().unwrap()
     }
 
+    /// A page on which everything that comes from data is this name.
+    fn named(name: &str) -> Page {
+        let grid = || Grid {
+            heads: vec![name.to_owned(); 2],
+            rows: vec![vec![name.to_owned(); 2]],
+        };
+        let pair = || vec![(name.to_owned(), name.to_owned())];
+        let shot = Shot {
+            strategy: name.to_owned(),
+            seed: 0,
+            round: None,
+            picture: name.to_owned(),
+            about: name.to_owned(),
+            marks: Vec::new(),
+        };
+        let behind = Behind {
+            chosen: grid(),
+            gallery: Gallery {
+                shots: vec![shot],
+                about: name.to_owned(),
+                ..Gallery::default()
+            },
+            ..Behind::default()
+        };
+        let mut trials = Vec::new();
+        for (setting, seed) in [("x", 0), ("y", 0), ("x", 1)] {
+            let setting = format!("{setting}{name}");
+            for value in [0.2, 0.4, 0.6] {
+                let trial = trial(&format!("{value}{name}"), seed, 1.0, &[0.1, value]);
+                trials.push(Trial {
+                    setting: setting.clone(),
+                    ..trial
+                });
+            }
+        }
+        Page {
+            title: name.to_owned(),
+            lead: name.to_owned(),
+            heat_maps: vec![(name.to_owned(), grid())],
+            class_ap: grid(),
+            class_share: grid(),
+            deploy_scores: grid(),
+            notes: vec![name.to_owned()],
+            params: pair(),
+            facts: pair(),
+            graphs: vec![(name.to_owned(), "<svg></svg>".to_owned())],
+            ..Page::of(&trials, (&[], &[]), behind)
+        }
+    }
+
     #[test]
     fn names_from_the_data_are_text_wherever_they_stand() {
-        let html = page("</script><img src=x onerror=alert(1)>\"'&");
-        assert!(!html.contains("<img src=x"), "the name became an element");
-        assert_eq!(html.matches("</script>").count(), html.matches("<script").count());
-        assert!(html.contains(">0.512<"), "the figures are there");
+        let names = [
+            "<script>alert(1)</script>",
+            "</script><img src=x onerror=alert(1)>\"'&",
+            "--><b>`<b>",
+        ];
+        for name in names {
+            let page = named(name);
+            assert!(page.ranks.is_some(), "the diagram of ranks has the names too");
+            let html = page.html().unwrap();
+            for harm in ["<script>alert", "<img", "<b>"] {
+                assert!(!html.contains(harm), "{name} became {harm}");
+            }
+            assert_eq!(html.matches("</script>").count(), html.matches("<script").count());
+            let text = page.markdown(&[("chart".to_owned(), name.to_owned())]);
+            for harm in ["<script>alert", "<img"] {
+                let between = text.split('`').step_by(2).any(|part| part.contains(harm));
+                assert!(!between, "{name} became {harm} in Markdown");
+            }
+        }
+        assert!(page("v1").contains(">0.512<"), "the figures are there");
     }
 
     #[test]
@@ -291,7 +394,13 @@ mod tests {
     fn sections_without_data_are_left_out() {
         let html = page("v1");
         assert!(html.contains("id=\"verdict\"") && html.contains("id=\"charts\""));
-        for id in ["id=\"gallery\"", "id=\"classes\"", "id=\"ranks\"", "id=\"chosen\""] {
+        for id in [
+            "id=\"gallery\"",
+            "id=\"scores\"",
+            "id=\"classes\"",
+            "id=\"ranks\"",
+            "id=\"chosen\"",
+        ] {
             assert!(!html.contains(id), "{id}");
         }
     }

@@ -26,6 +26,9 @@ pub struct Named {
     pub key: String,
     /// The text.
     pub label: String,
+    /// Whether values below 0 mean something.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub signed: bool,
 }
 
 /// A chart with a choice of measures.
@@ -77,7 +80,7 @@ type Listed = (
 );
 
 /// Charts with the columns that they show, in this order; a column that no table has is left out.
-const GROUPS: [Listed; 6] = [
+const GROUPS: [Listed; 7] = [
     (
         "ap",
         "Average precision over annotation",
@@ -121,6 +124,18 @@ const GROUPS: [Listed; 6] = [
             ("pseudo_recall", "recall"),
             ("model_boxes_accepted", "accepted boxes"),
             ("model_boxes_rejected", "rejected boxes"),
+        ],
+    ),
+    (
+        "deploy",
+        "How well scores without ground truth rank the batch",
+        "Spearman's rho with the oracle's SL score within each batch: 1 is the same order, 0 none.",
+        "round",
+        &[
+            ("rank_certain_sum", "rho of certain_sum"),
+            ("rank_certain_share", "rho of certain_share"),
+            ("rank_mean_score", "rho of mean_score"),
+            ("rank_weakest", "rho of weakest"),
         ],
     ),
     (
@@ -168,6 +183,7 @@ impl ChartData {
         let named = |key: &str, label: &str| Named {
             key: key.to_owned(),
             label: label.to_owned(),
+            signed: key.starts_with("rank_") || key == "forgetting",
         };
         let costs = Axis::ALL.into_iter().filter(|axis| all.contains(axis.key()));
         let mut axes: Vec<Named> = costs.map(|axis| named(axis.key(), axis.label())).collect();
@@ -333,5 +349,15 @@ mod tests {
         assert_eq!(ids, ["ap", "cost", "other"]);
         assert_eq!(data.groups[2].measures[0].key, "spearman");
         assert_eq!(data.groups[2].measures.len(), 1);
+    }
+
+    #[test]
+    fn only_what_may_be_below_nothing_is_drawn_there() {
+        let mut trial = trial(0, 0.4);
+        trial.rounds[0].figures.insert("rank_weakest".to_owned(), -0.5);
+        let data = ChartData::of(&[trial]);
+        let signed = |group: usize| data.groups[group].measures.iter().any(|measure| measure.signed);
+        assert_eq!((data.groups[2].id, signed(2)), ("deploy", true));
+        assert!(!signed(0));
     }
 }

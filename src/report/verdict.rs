@@ -2,7 +2,7 @@
 
 use super::comparison::{AxisComparison, Comparison, Duel, SHARES, Standing, ranked};
 use super::trials::Role;
-use crate::statistics::{Mean, least_wilcoxon, paired_t};
+use crate::statistics::{Mean, least_difference, least_wilcoxon, paired_t};
 
 /// The level below which a difference is claimed.
 const LEVEL: f64 = 0.05;
@@ -48,13 +48,18 @@ fn findings(main: &AxisComparison) -> Vec<String> {
     let mut findings = Vec::new();
     match (&ranked[..], main.range) {
         ([first, ..], Some(range)) if ranked.len() > 1 => {
-            findings.push(leader(main, first, range));
-            if main.seeds() > 1 {
+            findings.push(if are_alike(&ranked) {
+                alike(main, first, range)
+            } else {
+                leader(main, first, range)
+            });
+            if main.seeds() > 1 && !are_alike(&ranked) {
                 findings.push(differences(main, first));
                 // What comes first is what may be claimed.
                 if !main.duels.iter().any(is_claimed) {
                     findings.swap(0, 1);
                 }
+                findings.extend(least_shown(main));
             }
         }
         ([only], _) => {
@@ -80,6 +85,45 @@ fn findings(main: &AxisComparison) -> Vec<String> {
     findings
 }
 
+/// Whether all areas are the same, as where nothing is found at all.
+fn are_alike(ranked: &[&Standing]) -> bool {
+    let areas = || ranked.iter().filter_map(|standing| Some(standing.area?.mean));
+    areas().fold(f64::NEG_INFINITY, f64::max) - areas().fold(f64::INFINITY, f64::min) < 1e-9
+}
+
+fn alike(main: &AxisComparison, first: &Standing, (low, high): (f64, f64)) -> String {
+    let (axis, area) = (main.axis, first.area.map_or_else(String::new, |area| mean_text(&area)));
+    let (from, to, of) = (axis.figure(low), axis.figure(high), axis.label());
+    format!(
+        "All strategies have the same mean AP50 from {from} to {to} {of}: {area}. Nothing can be said of their order."
+    )
+}
+
+/// What a test of so few seeds could have found: without it `no difference` cannot be told from `too few seeds`.
+fn least_shown(main: &AxisComparison) -> Option<String> {
+    let open: Vec<&Duel> = main.duels.iter().filter(|duel| !is_claimed(duel)).collect();
+    let mut deviations: Vec<f64> = open.iter().filter_map(|duel| duel.difference.deviation).collect();
+    deviations.sort_by(f64::total_cmp);
+    let typical = deviations.get(deviations.len() / 2)?;
+    let (seeds, pairs) = (main.seeds(), main.duels.len());
+    let least = least_difference(*typical, seeds, LEVEL / pairs as f64).filter(|least| *least >= 0.0005)?;
+    let largest = open.iter().map(|duel| duel.difference.mean).fold(0.0, f64::max);
+    let spread = if pairs == 1 { "" } else { " (the median over pairs)" };
+    let seen = if pairs == 1 {
+        "the difference"
+    } else {
+        "the largest that is not borne out"
+    };
+    let beyond = if least >= 1.0 {
+        ", more than AP50 can differ by"
+    } else {
+        ""
+    };
+    Some(format!(
+        "What {seeds} seeds could have shown: as much as they scatter{spread}, a difference of {least:.3} AP50 or more{beyond}; {seen} is {largest:.3}."
+    ))
+}
+
 fn leader(main: &AxisComparison, first: &Standing, (low, high): (f64, f64)) -> String {
     let (axis, area) = (main.axis, first.area.map_or_else(String::new, |area| mean_text(&area)));
     let (from, to, of) = (axis.figure(low), axis.figure(high), axis.label());
@@ -98,8 +142,11 @@ fn differences(main: &AxisComparison, first: &Standing) -> String {
     let claimed: Vec<&Duel> = main.duels.iter().filter(|duel| is_claimed(duel)).collect();
     let pairs = main.duels.len();
     let how = match pairs {
-        1 => "paired t test over seeds, p < 0.05".to_owned(),
-        pairs => format!("paired t test over seeds, Holm over {pairs} pairs, p < 0.05"),
+        1 => format!("paired t test over {} seeds, p < 0.05", main.seeds()),
+        pairs => format!(
+            "paired t test over {} seeds, Holm over {pairs} pairs, p < 0.05",
+            main.seeds()
+        ),
     };
     if claimed.is_empty() {
         return match pairs {
@@ -325,9 +372,29 @@ mod tests {
         let found = verdict(&trials);
         assert_eq!(
             found.findings[0],
-            "The difference is no larger than seeds explain (paired t test over seeds, p < 0.05): it may be chance."
+            "The difference is no larger than seeds explain (paired t test over 3 seeds, p < 0.05): it may be chance."
+        );
+        // Differences 0.05, -0.04 and 0.01 of areas, whose t is 4.303 at the level: 4.303 * 0.0451 / sqrt 3.
+        assert_eq!(
+            found.findings[2],
+            "What 3 seeds could have shown: as much as they scatter, a difference of 0.112 AP50 or more; the difference is 0.007."
         );
         assert!(found.cautions[0].contains("cannot give a p below 0.25"), "{found:?}");
+    }
+
+    #[test]
+    fn where_nobody_finds_anything_nobody_leads() {
+        let mut trials = Vec::new();
+        for seed in 0..3 {
+            trials.push(trial("a", seed, 1.0, &[0.0, 0.0]));
+            trials.push(trial("b", seed, 1.0, &[0.0, 0.0]));
+        }
+        let found = verdict(&trials);
+        assert!(
+            found.findings[0].starts_with("All strategies have the same mean AP50"),
+            "{found:?}"
+        );
+        assert!(found.findings.iter().all(|text| !text.contains("highest")), "{found:?}");
     }
 
     #[test]
@@ -363,11 +430,11 @@ mod tests {
         let found = verdict(&trials);
         assert_eq!(
             found.findings[1],
-            "It is ahead of `random` by more than seeds explain (paired t test over seeds, Holm over 3 pairs, p < 0.05); against `near` \
+            "It is ahead of `random` by more than seeds explain (paired t test over 6 seeds, Holm over 3 pairs, p < 0.05); against `near` \
              nothing can be claimed. Of the other pairs, 1 differ by more than seeds explain."
         );
         assert!(
-            found.findings[2].starts_with("`a` reaches 90 % of full supervision's AP50 (0.558) after 1.86 hours"),
+            found.findings[3].starts_with("`a` reaches 90 % of full supervision's AP50 (0.558) after 1.86 hours"),
             "{found:?}"
         );
         assert!(
@@ -376,7 +443,7 @@ mod tests {
         );
         assert_eq!(
             found.findings.len(),
-            3,
+            4,
             "random does not reach it, so nothing is said to be saved: {found:?}"
         );
     }

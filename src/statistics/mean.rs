@@ -61,7 +61,7 @@ pub fn deviation(values: &[f64]) -> Option<f64> {
 }
 
 /// Below which a share of Student's t lies.
-fn quantile_of_t(share: f64, freedom: usize) -> Option<f64> {
+pub(super) fn quantile_of_t(share: f64, freedom: usize) -> Option<f64> {
     let t = student(freedom)?;
     // Newton steps on what the crate's search leaves: its last digits are not right.
     let mut at = t.inverse_cdf(share);

@@ -14,6 +14,6 @@ mod studentised;
 pub use bootstrap::bootstrap_interval;
 pub use curve::{Curve, common_range};
 pub use mean::{Interval, Mean, deviation, mean};
-pub use paired::{PairedTest, holm, least_wilcoxon, paired_t, wilcoxon};
+pub use paired::{PairedTest, holm, least_difference, least_wilcoxon, paired_t, wilcoxon};
 pub use penalty::{checkpoints, penalties};
 pub use ranks::{Friedman, cliques, critical_difference, friedman, mean_ranks};

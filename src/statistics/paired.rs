@@ -1,6 +1,6 @@
 //! Two strategies on the same seeds: is the difference more than chance?
 
-use super::mean::{Mean, two_sided};
+use super::mean::{Mean, quantile_of_t, two_sided};
 
 /// A test's outcome.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
@@ -25,6 +25,13 @@ pub fn paired_t(differences: &[f64]) -> Option<PairedTest> {
     }
     let p = two_sided(found.mean / (deviation / (n as f64).sqrt()), n - 1)?;
     Some(PairedTest { n, p })
+}
+
+/// The least mean difference that the paired t test finds at a level, of so many pairs whose differences deviate so much.
+#[must_use]
+pub fn least_difference(deviation: f64, pairs: usize, level: f64) -> Option<f64> {
+    let t = quantile_of_t(1.0 - level / 2.0, pairs.checked_sub(1).filter(|freedom| *freedom > 0)?)?;
+    Some(t * deviation / (pairs as f64).sqrt()).filter(|least| least.is_finite())
 }
 
 /// Wilcoxon's signed-rank test of differences, exact: every assignment of signs is counted, with ties as they are. Differences of
@@ -101,6 +108,23 @@ mod tests {
 
     fn differences() -> Vec<f64> {
         A.iter().zip(B).map(|(a, b)| a - b).collect()
+    }
+
+    #[test]
+    fn the_least_difference_is_where_the_t_test_passes_its_level() {
+        for (pairs, level) in [(2, 0.05), (3, 0.05 / 36.0), (3, 0.05 / 120.0), (7, 0.05 / 3.0)] {
+            let sample: Vec<f64> = (0..pairs).map(|at| 0.01 * f64::from(at)).collect();
+            let deviation = crate::statistics::deviation(&sample).unwrap();
+            let least = least_difference(deviation, sample.len(), level).unwrap();
+            let middle = crate::statistics::mean(&sample).unwrap();
+            let moved: Vec<f64> = sample.iter().map(|value| value - middle + least).collect();
+            assert!(
+                (paired_t(&moved).unwrap().p / level - 1.0).abs() < 1e-6,
+                "{pairs} {level}"
+            );
+        }
+        assert_eq!(least_difference(0.1, 1, 0.05), None);
+        assert_eq!(least_difference(0.1, 0, 0.05), None);
     }
 
     #[test]

@@ -7,15 +7,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
-use super::pictures;
 use super::trace::Trace;
+use super::{cloud, pictures};
 use crate::detection::Dataset;
-use crate::learning::Scores;
+use crate::learning::{ImageScores, Scores};
 use crate::plan::{Format, Node, NodeId, Plan, draw};
 use crate::report::evidence::{Boxes, CLASS_AP, CLASS_SHARE, Span};
 use crate::report::page::Behind;
 use crate::report::{Grid, Trial};
 use crate::run::spans;
+use crate::statistics::mean;
 use crate::store::Record;
 
 /// The table of chosen images lists so many in a cell, and is of the first seed only where it would list more than so many in all.
@@ -108,10 +109,12 @@ pub(super) fn behind(
         }
     }
     let gallery = pictures::gallery(trace, sources);
+    let cloud = cloud::cloud(&rows, trials);
     let (boxes, newest) = boxes(trace, places);
     Behind {
         chosen: chosen(&rows),
         gallery,
+        cloud,
         boxes,
         spans: all_spans(trace, places, newest.as_deref()),
     }
@@ -128,11 +131,12 @@ fn put(trials: &mut [Trial], source: &Source<'_>, round: u32, figures: impl Iter
 
 /// The images of a round as they were annotated.
 #[derive(Clone)]
-struct Batch {
+pub(super) struct Batch {
     images: Vec<String>,
     objects: usize,
     shares: BTreeMap<String, f64>,
-    al_ratio: Option<f64>,
+    /// What is known of each image; nothing where the stage gives no scores.
+    pub(super) scores: Vec<ImageScores>,
 }
 
 impl Batch {
@@ -150,17 +154,16 @@ impl Batch {
             counts.into_iter().map(share).collect()
         };
         let scores: Option<Scores> = trace.json(node, "scores");
-        let ratio = |scores: Scores| {
-            let count = scores.images.len() as f64;
-            let sum: f64 = scores.images.iter().map(|image| image.al_ratio).sum();
-            (count > 0.0).then_some(sum / count)
-        };
         Some(Self {
             images: annotations.images.iter().map(|image| image.image.id.clone()).collect(),
             objects,
             shares,
-            al_ratio: scores.and_then(ratio),
+            scores: scores.map(|scores| scores.images).unwrap_or_default(),
         })
+    }
+
+    fn al_ratio(&self) -> Option<f64> {
+        mean(&self.scores.iter().map(|image| image.al_ratio).collect::<Vec<_>>())
     }
 }
 
@@ -190,7 +193,7 @@ fn chosen(rows: &[(&Source<'_>, u32, Batch)]) -> Grid {
             batch.images.len().to_string(),
             batch.objects.to_string(),
             batch
-                .al_ratio
+                .al_ratio()
                 .map_or_else(|| "–".to_owned(), |ratio| format!("{ratio:.2}")),
             listed.join(" "),
         ]

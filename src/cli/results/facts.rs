@@ -35,7 +35,7 @@ pub(super) fn facts(nodes: &[(&Node, &Record)], rows: &[RoundRow], rounds: &Dige
         ("seeds", seeds.join(", ")),
         (
             "presets of the strategies",
-            presets(nodes.iter().map(|(node, _)| *node)),
+            presets_text(&presets(nodes.iter().map(|(node, _)| *node))),
         ),
         ("evaluation protocol", params("evaluate", "protocol").join(", ")),
         ("detector", params("train", "architecture").join(", ")),
@@ -66,14 +66,17 @@ pub(super) fn datasets(nodes: &[(&Node, &Record)]) -> BTreeMap<String, Digest> {
     sources.filter_map(dataset).collect()
 }
 
-/// Each preset with the strategies whose stages have it: one that mixes both is named under both.
-fn presets<'a>(nodes: impl Iterator<Item = &'a Node> + Clone) -> String {
+/// Strategies by the preset that their stages have: one that mixes both is under both.
+pub(super) type Presets<'a> = BTreeMap<&'a str, BTreeSet<&'a str>>;
+
+/// The presets of these stages.
+pub(super) fn presets<'a>(nodes: impl Iterator<Item = &'a Node> + Clone) -> Presets<'a> {
     let tables = nodes.clone().filter(|node| node.kind == "tables");
     let strategies: BTreeMap<&str, &str> = tables
         .filter_map(|node| Some((node.params.get("strategy")?.as_str()?, &node.pipelines)))
         .flat_map(|(strategy, pipelines)| pipelines.iter().map(move |pipeline| (pipeline.as_str(), strategy)))
         .collect();
-    let mut presets: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    let mut presets = Presets::new();
     for node in nodes {
         if let Some(preset) = node.params.get("preset").and_then(Value::as_str) {
             let its = node
@@ -83,12 +86,27 @@ fn presets<'a>(nodes: impl Iterator<Item = &'a Node> + Clone) -> String {
             presets.entry(preset).or_default().extend(its);
         }
     }
-    let named = presets.into_iter().filter(|(_, strategies)| !strategies.is_empty());
-    let shown = named.map(|(preset, strategies)| {
-        let strategies: Vec<&str> = strategies.into_iter().collect();
+    presets.retain(|_, strategies| !strategies.is_empty());
+    presets
+}
+
+/// Each preset with its strategies.
+fn presets_text(presets: &Presets<'_>) -> String {
+    let shown = presets.iter().map(|(preset, strategies)| {
+        let strategies: Vec<&str> = strategies.iter().copied().collect();
         format!("{preset}: {}", strategies.join(", "))
     });
     shown.collect::<Vec<_>>().join("; ")
+}
+
+/// What is compared and by which preset, for the head of a page.
+pub(super) fn lead(strategies: &[&str], presets: &Presets<'_>) -> String {
+    let of = format!("Active learning for object detection: {}.", strategies.join(", "));
+    match presets.len() {
+        0 => of,
+        1 => format!("{of} Preset {}.", presets_text(presets)),
+        _ => format!("{of} Presets {}.", presets_text(presets)),
+    }
 }
 
 fn kinds(nodes: &[(&Node, &Record)]) -> String {
@@ -117,7 +135,7 @@ fn shown(value: &Value) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::presets;
+    use super::{lead, presets, presets_text};
     use crate::plan::Node;
     use serde_json::json;
 
@@ -136,7 +154,13 @@ mod tests {
             node("select-v1", json!({"preset": "as_published"}), &["old-seed-0"]),
             node("evaluate", json!({"protocol": "coco"}), &["v1-seed-0"]),
         ];
-        assert_eq!(presets(nodes.iter()), "as_published: old; sound: old, v1");
-        assert_eq!(presets(nodes[4..].iter()), "");
+        let found = presets(nodes.iter());
+        assert_eq!(presets_text(&found), "as_published: old; sound: old, v1");
+        assert_eq!(
+            lead(&["v1", "old"], &found),
+            "Active learning for object detection: v1, old. Presets as_published: old; sound: old, v1."
+        );
+        assert!(presets(nodes[4..].iter()).is_empty());
+        assert!(lead(&["v1"], &presets(nodes[4..].iter())).ends_with("detection: v1."));
     }
 }

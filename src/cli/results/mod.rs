@@ -9,10 +9,12 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 mod behind;
+mod cloud;
 mod facts;
 mod manifest;
 mod pictures;
 mod trace;
+mod views;
 
 use super::failure::Failure;
 use super::load::Loaded;
@@ -354,7 +356,7 @@ impl<'a> Part<'a> {
         let sources = behind::Source::all(trace, wants);
         let behind = behind::behind(trace, &sources, &self.places, trials);
         let names: Vec<&str> = strategies(trials);
-        let lead = format!("Active learning for object detection: {}.", names.join(", "));
+        let lead = facts::lead(&names, &facts::presets(self.nodes.iter().map(|(node, _)| *node)));
         let own = |strategy: &str| tables.1.iter().any(|row| strategy == row.strategy);
         let params = loaded.params_by_strategy().into_iter();
         Page {

@@ -4,47 +4,40 @@ use std::path::Path;
 
 use super::behind::Source;
 use super::trace::Trace;
+use super::views::Views;
 use crate::artifact::read_detections;
 use crate::detection::{AnnotatedImage, Annotation, Dataset, Detection, Detections, Source as Drawn};
 use crate::plan::{Node, NodeId};
 use crate::report::evidence::{Gallery, Mark, MarkKind, Shot};
 use crate::report::thumbnail;
 
-/// About so many pictures in a page, and so many a round.
-const MOST: usize = 96;
-const MOST_OF_ROUND: usize = 6;
 /// From this overlap on two boxes speak of one thing.
 const SAME: f64 = 0.5;
 
-/// The gallery of the first seed of each strategy.
+/// The gallery of a page: of each strategy and seed the rounds and, last, the test images.
 pub(super) fn gallery(trace: &Trace<'_>, sources: &[Source<'_>]) -> Gallery {
-    let mut firsts: Vec<&Source<'_>> = Vec::new();
-    for source in sources {
-        if !firsts.iter().any(|first| first.strategy == source.strategy) {
-            firsts.push(source);
-        }
-    }
-    let mut gallery = Gallery::default();
-    let rounds = firsts
-        .iter()
-        .map(|source| trace.inputs(source.tables, "costs").count() + 1)
-        .max()
-        .unwrap_or(1);
-    let strategies = firsts.len().max(1);
-    let of_round = (MOST / (strategies * rounds)).clamp(2, MOST_OF_ROUND);
-    // Rather fewer rounds than fewer than two pictures of one.
-    let every = (2 * strategies * rounds).div_ceil(MOST.max(2 * strategies)).max(1);
-    for source in firsts {
-        for (round, input) in trace.inputs(source.tables, "costs") {
-            if (round as usize).is_multiple_of(every) {
-                annotated(trace, source, (round, input.node), of_round, &mut gallery);
-            }
-        }
-        if let Some((_, input)) = trace
+    let views = |source: &Source<'_>| -> Vec<(Option<u32>, NodeId)> {
+        let rounds = trace.inputs(source.tables, "costs");
+        let last = trace
             .inputs(source.tables, "evaluations")
-            .max_by_key(|(round, _)| *round)
-        {
-            tested(trace, source, input.node, of_round, &mut gallery);
+            .max_by_key(|(round, _)| *round);
+        let rounds = rounds.map(|(round, input)| (Some(round), input.node));
+        rounds.chain(last.map(|(_, input)| (None, input.node))).collect()
+    };
+    let all: Vec<_> = sources.iter().map(views).collect();
+    let counts = sources.iter().zip(&all);
+    let counts: Vec<(&str, usize)> = counts.map(|(source, views)| (source.strategy, views.len())).collect();
+    let chosen = Views::of(&counts);
+    let mut gallery = Gallery {
+        about: chosen.about(),
+        ..Gallery::default()
+    };
+    for ((source, views), shown) in sources.iter().zip(&all).zip(&chosen.shown) {
+        for (round, node) in shown.iter().map(|place| views[*place]) {
+            match round {
+                Some(round) => annotated(trace, source, (round, node), chosen.of_round, &mut gallery),
+                None => tested(trace, source, node, chosen.of_round, &mut gallery),
+            };
         }
     }
     gallery
@@ -89,6 +82,7 @@ fn annotated(
             image,
             Shot {
                 strategy: source.strategy.to_owned(),
+                seed: source.seed,
                 round: Some(round),
                 picture: String::new(),
                 about,
@@ -123,6 +117,7 @@ fn tested(trace: &Trace<'_>, source: &Source<'_>, id: NodeId, most: usize, galle
             image,
             Shot {
                 strategy: source.strategy.to_owned(),
+                seed: source.seed,
                 round: None,
                 picture: String::new(),
                 about,

@@ -3,7 +3,8 @@
 use plotters::coord::Shift;
 use plotters::prelude::*;
 
-use super::canvas::{Drawing, centred, colour, frame, letters, render};
+use super::axes::{Axes, Names, beside_legend, legend};
+use super::canvas::{Drawing, colour, letters, render};
 use super::{ChartError, Picture};
 
 /// One part of every bar.
@@ -50,37 +51,22 @@ impl Drawing for StackedBars {
         area: &DrawingArea<B, Shift>,
         scale: u32,
     ) -> Result<(), DrawingAreaErrorKind<B::ErrorType>> {
-        let longest = self
-            .segments
-            .iter()
-            .map(|segment| segment.name.chars().count())
-            .max()
-            .unwrap_or(0) as u32;
-        let (plot, legend) = frame(area, &self.title, (50 + 8 * longest).clamp(110, 260), scale)?;
+        // The last segment is on top, in the bars as in the legend.
+        let named = self.segments.iter().enumerate().rev();
+        let names: Names = named.map(|(index, segment)| (index, segment.name.clone())).collect();
+        let (plot, beside) = beside_legend(area, &self.title, &names, scale)?;
         let sums = (0..self.bars.len()).map(|bar| self.segments.iter().filter_map(|s| s.values.get(bar)).sum::<f64>());
         let top = sums.fold(0.0, f64::max);
         let top = if top > 0.0 { top * 1.05 } else { 1.0 };
         let bars = self.bars.len().max(1);
-        let mut chart = ChartBuilder::on(&plot)
-            .margin(8 * scale)
-            .x_label_area_size(46 * scale)
-            .y_label_area_size(64 * scale)
-            .build_cartesian_2d(0.0..bars as f64, 0.0..top)?;
-        let decimals = if top < 2.0 { 2 } else { 0 };
-        chart
-            .configure_mesh()
-            .disable_x_mesh()
-            .light_line_style(TRANSPARENT)
-            .bold_line_style(RGBColor(225, 225, 225).stroke_width(scale))
-            .axis_style(RGBColor(90, 90, 90).stroke_width(scale))
-            .x_desc(self.x_label.as_str())
-            .y_desc(self.y_label.as_str())
-            .axis_desc_style(letters(14, scale))
-            .label_style(letters(12, scale))
-            .x_labels(0)
-            .y_labels(8)
-            .y_label_formatter(&|y| format!("{y:.decimals$}"))
-            .draw()?;
+        let axes = Axes {
+            x: &self.x_label,
+            y: &self.y_label,
+            marks: [0, 8],
+            decimals: [0, if top < 2.0 { 2 } else { 0 }],
+            is_small: false,
+        };
+        let mut chart = axes.draw(&plot, (0.0..bars as f64, 0.0..top), scale)?;
         let every = bars.div_ceil(16);
         for (bar, label) in self.bars.iter().enumerate() {
             let (left, right) = (bar as f64 + 0.15, bar as f64 + 0.85);
@@ -102,21 +88,11 @@ impl Drawing for StackedBars {
                 area.draw(&Text::new(label.clone(), at, style))?;
             }
         }
-        let (columns, rows) = legend.get_pixel_range();
-        for (place, (index, segment)) in self.segments.iter().enumerate().rev().enumerate() {
-            let (left, y) = (
-                columns.start + (8 * scale) as i32,
-                rows.start + ((18 + 22 * place as u32) * scale) as i32,
-            );
-            let half = (6 * scale) as i32;
-            area.draw(&Rectangle::new(
-                [(left, y - half), (left + 2 * half, y + half)],
-                colour(index).mix(0.9).filled(),
-            ))?;
-            let at = (left + 2 * half + (6 * scale) as i32, y);
-            area.draw(&Text::new(segment.name.clone(), at, centred(13, scale)))?;
-        }
-        Ok(())
+        legend((area, &beside), &names, scale, |index, sign| {
+            let (half, left) = ((6 * scale) as i32, sign.right - (12 * scale) as i32);
+            let corners = [(left, sign.y - half), (sign.right, sign.y + half)];
+            area.draw(&Rectangle::new(corners, colour(index).mix(0.9).filled()))
+        })
     }
 }
 

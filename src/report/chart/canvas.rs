@@ -105,26 +105,6 @@ pub(super) fn centred(size: u32, scale: u32) -> TextStyle<'static> {
     letters(size, scale).pos(Pos::new(HPos::Left, VPos::Center))
 }
 
-/// The plot and, to its right, the legend.
-type Halves<B> = (DrawingArea<B, Shift>, DrawingArea<B, Shift>);
-
-/// Puts the title on top and splits what is left into the plot and, to its right, the legend.
-pub(super) fn frame<B: DrawingBackend>(
-    area: &DrawingArea<B, Shift>,
-    title: &str,
-    legend_width: u32,
-    scale: u32,
-) -> Result<Halves<B>, DrawingAreaErrorKind<B::ErrorType>> {
-    let (head, body) = area.split_vertically(42 * scale);
-    head.draw(&Text::new(
-        title.to_owned(),
-        ((14 * scale) as i32, (14 * scale) as i32),
-        letters(17, scale),
-    ))?;
-    let (width, _) = body.dim_in_pixel();
-    Ok(body.split_horizontally(width.saturating_sub(legend_width * scale)))
-}
-
 /// Draws the marker of the n-th series. `at` is a place in pixels from the whole picture's corner, as is `area`.
 pub(super) fn mark<B: DrawingBackend>(
     area: &DrawingArea<B, Shift>,

@@ -1,8 +1,8 @@
-//! Charts of figures that several columns of the table of rounds give: of one strategy a curve a column, of several strategies one
-//! column's curves.
+//! Charts of figures that several columns of the table of rounds give: of one strategy a curve a column, of several strategies a panel a
+//! column.
 
 use super::strategies::{Chart, points, strategies};
-use super::{ChartError, LineChart, Series};
+use super::{ChartError, LineChart, PanelsChart, Series};
 use crate::report::RoundRow;
 
 /// Where a row lies in a chart, if it does.
@@ -37,14 +37,14 @@ pub(super) fn column_charts(rows: &[RoundRow]) -> Result<Vec<Chart>, ChartError>
         "deploy_score_ranks",
         ("How well scores without ground truth rank the batch", "Spearman's rho"),
         "Rank correlation of the scores that need no ground truth with the oracle's SL score, within each batch: 1 is the same order, 0 none.",
-        &RANKS,
+        (&RANKS, (-1.0, 1.0)),
     )?);
     charts.extend(chart(
         rows,
         "growing_ap50",
         ("AP50 on the evaluation set that grows", "AP50"),
         "The growing set is another one each round: it holds what the strategy's rounds opened and did not train on.",
-        &GROWING,
+        (&GROWING, (0.0, 1.0)),
     )?);
     Ok(charts)
 }
@@ -54,42 +54,48 @@ fn chart(
     name: &'static str,
     (title, y_label): (&str, &str),
     caption: &str,
-    columns: &[(&str, Place)],
+    (columns, limits): (&[(&str, Place)], (f64, f64)),
 ) -> Result<Option<Chart>, ChartError> {
     let strategies = strategies(rows);
-    let (first, place) = columns[0];
-    let (y_label, mut series): (String, Vec<Series>) = match strategies[..] {
-        [only] => {
-            let series = columns.iter().map(|&(column, place)| Series {
-                name: column.to_owned(),
-                points: points(rows, only, place),
-            });
-            (y_label.to_owned(), series.collect())
-        }
-        _ => {
-            let series = strategies.iter().map(|&strategy| Series {
-                name: strategy.to_owned(),
-                points: points(rows, strategy, place),
-            });
-            (format!("{y_label}, {first}"), series.collect())
-        }
+    let curve = |name: &str, strategy: &str, place: Place| Series {
+        name: name.to_owned(),
+        points: points(rows, strategy, place),
     };
-    series.retain(|series| !series.points.is_empty());
-    if series.is_empty() {
-        return Ok(None);
-    }
-    let chart = LineChart {
-        title: title.to_owned(),
-        x_label: "round".to_owned(),
-        y_label,
-        whole_x: true,
-        series,
+    let picture = if let [only] = strategies[..] {
+        let series = columns.iter().map(|&(column, place)| curve(column, only, place));
+        let series: Vec<Series> = series.filter(|series| !series.points.is_empty()).collect();
+        let chart = LineChart {
+            title: title.to_owned(),
+            x_label: "round".to_owned(),
+            y_label: y_label.to_owned(),
+            whole_x: true,
+            limits,
+            series,
+        };
+        (!chart.series.is_empty()).then(|| chart.picture())
+    } else {
+        // A strategy without figures keeps its colour for the other charts.
+        let panel = |&(column, place): &(&str, Place)| {
+            let series = strategies.iter().map(|&strategy| curve(strategy, strategy, place));
+            (column.to_owned(), series.collect::<Vec<_>>())
+        };
+        let mut panels: Vec<(String, Vec<Series>)> = columns.iter().map(panel).collect();
+        panels.retain(|(_, series)| series.iter().any(|series| !series.points.is_empty()));
+        let chart = PanelsChart {
+            title: title.to_owned(),
+            x_label: "round".to_owned(),
+            y_label: y_label.to_owned(),
+            limits,
+            panels,
+        };
+        (!chart.panels.is_empty()).then(|| chart.picture())
     };
-    Ok(Some(Chart {
+    let chart = |picture| Chart {
         name: name.to_owned(),
         caption: caption.to_owned(),
-        picture: chart.picture()?,
-    }))
+        picture,
+    };
+    Ok(picture.transpose()?.map(chart))
 }
 
 #[cfg(test)]
@@ -127,10 +133,16 @@ mod tests {
     }
 
     #[test]
-    fn one_strategy_has_a_curve_a_column_and_several_a_curve_each() {
+    fn one_strategy_has_a_curve_a_column_and_several_a_panel_a_column() {
         let one = column_charts(&[row("a", 1, Some(0.5), None), row("a", 2, Some(0.25), None)]).unwrap();
         assert!(one[0].picture.svg.contains("weakest"));
         let two = column_charts(&[row("first", 1, Some(0.5), None), row("second", 1, Some(0.25), None)]).unwrap();
-        assert!(two[0].picture.svg.contains("second") && !two[0].picture.svg.contains("weakest"));
+        for word in ["first", "second", "certain_sum", "weakest"] {
+            assert_eq!(two[0].picture.svg.matches(word).count(), 1, "{word}");
+        }
+        assert!(
+            !two[0].picture.svg.contains("mean_score"),
+            "a score without figures has no panel"
+        );
     }
 }

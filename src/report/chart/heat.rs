@@ -3,8 +3,8 @@
 use plotters::coord::Shift;
 use plotters::prelude::*;
 
-use super::canvas::{Drawing, frame, letters, render};
-use super::matrix::{middle, short};
+use super::canvas::{Drawing, render};
+use super::sheet::{Cells, Sheet, between, short, squeezed};
 use super::{ChartError, Picture};
 
 /// More rows or columns than this have no room for words.
@@ -62,50 +62,45 @@ impl Drawing for HeatChart {
         area: &DrawingArea<B, Shift>,
         scale: u32,
     ) -> Result<(), DrawingAreaErrorKind<B::ErrorType>> {
-        let (plot, _) = frame(area, &self.title, 0, scale)?;
-        let (across, down) = plot.get_pixel_range();
-        let pixels = |length: u32| (length * scale) as i32;
-        let (left, top) = (across.start + pixels(190), down.start + pixels(8));
-        let (width, height) = (across.end - pixels(16) - left, down.end - pixels(52) - top);
-        let (rows, columns) = (self.rows.len().max(1) as i32, self.columns.len().max(1) as i32);
+        let sheet = Sheet::below(area, &self.title, scale)?;
+        let (left, top) = (sheet.left + sheet.pixels(190), sheet.top + sheet.pixels(8));
+        let cells = Cells {
+            left,
+            top,
+            width: sheet.right - sheet.pixels(16) - left,
+            height: sheet.bottom - sheet.pixels(52) - top,
+            rows: self.rows.len().max(1) as i32,
+            columns: self.columns.len().max(1) as i32,
+        };
         let worded = self.rows.len() <= NAMED && self.columns.len() <= NAMED;
-        let style = letters(11, scale);
-        for (row, (name, cells)) in (0..).zip(&self.rows) {
-            let (y, below) = (top + height * row / rows, top + height * (row + 1) / rows);
-            for (column, cell) in (0..).zip(cells) {
-                let (x, beside) = (left + width * column / columns, left + width * (column + 1) / columns);
-                let cheap = cell.as_ref().map_or(0.0, |(cost, _)| self.cheapness(*cost));
-                let shade = |from: u8, to: u8| (f64::from(from) + (f64::from(to) - f64::from(from)) * cheap) as u8;
-                let fill = match cell {
-                    Some(_) => RGBColor(shade(225, 0), shade(236, 90), shade(244, 150)),
-                    None => RGBColor(255, 255, 255),
+        let style = sheet.letters(11);
+        for (row, (name, costs)) in (0..).zip(&self.rows) {
+            for (column, cost) in (0..).zip(costs) {
+                let cheap = cost.as_ref().map_or(0.0, |(cost, _)| self.cheapness(*cost));
+                let fill = match cost {
+                    Some(_) => between([225, 236, 244], [0, 90, 150], cheap),
+                    None => WHITE,
                 };
-                area.draw(&Rectangle::new([(x, y), (beside, below)], fill.filled()))?;
-                area.draw(&Rectangle::new([(x, y), (beside, below)], WHITE.stroke_width(scale)))?;
+                sheet.cell(cells.corners(row, column), fill)?;
                 if worded {
-                    let text = cell.as_ref().map_or("–", |(_, text)| text);
-                    let style = if cheap > 0.5 {
-                        style.color(&WHITE)
-                    } else {
-                        style.clone()
-                    };
-                    middle(area, text, ((x + beside) / 2, (y + below) / 2), &style)?;
+                    let text = cost.as_ref().map_or("–", |(_, text)| text);
+                    let white = style.color(&WHITE);
+                    let style = if cheap > 0.5 { &white } else { &style };
+                    sheet.text_around(text, cells.middle(row, column), style)?;
                 }
             }
             if worded {
-                let text = short(name, 26);
-                let (wide, high) = area.estimate_text_size(&text, &style)?;
-                let at = (left - pixels(6) - wide as i32, (y + below) / 2 - high as i32 / 2);
-                area.draw(&Text::new(text, at, style.clone()))?;
+                let at = (left - sheet.pixels(6), cells.middle(row, 0).1);
+                sheet.text_up_to(&squeezed(name, 26), at, &style)?;
             }
         }
-        let most = (width / columns / pixels(7)).max(1) as usize;
+        let most = (cells.width / cells.columns / sheet.pixels(7)).max(1) as usize;
         for (column, value) in (0..).zip(&self.columns).filter(|_| worded) {
-            let x = left + width * (2 * column + 1) / (2 * columns);
-            middle(area, &short(value, most), (x, top + height + pixels(12)), &style)?;
+            let at = (cells.middle(0, column).0, top + cells.height + sheet.pixels(12));
+            sheet.text_around(&short(value, most), at, &style)?;
         }
-        let at = (left + width / 2, top + height + pixels(34));
-        middle(area, &self.param, at, &letters(13, scale))
+        let at = (left + cells.width / 2, top + cells.height + sheet.pixels(34));
+        sheet.text_around(&self.param, at, &sheet.letters(13))
     }
 }
 

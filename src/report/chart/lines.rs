@@ -3,7 +3,8 @@
 use plotters::coord::Shift;
 use plotters::prelude::*;
 
-use super::canvas::{Drawing, centred, colour, frame, letters, mark, render};
+use super::axes::{Axes, Names, Plot, beside_legend, legend};
+use super::canvas::{Drawing, colour, mark, render};
 use super::{ChartError, Picture};
 
 /// A point of a curve.
@@ -15,14 +16,6 @@ pub struct Point {
     pub y: f64,
     /// How far the band reaches up and down, if there is one.
     pub half: Option<f64>,
-}
-
-impl Point {
-    /// The lower edge of the band: what cannot be negative does not seem so.
-    fn lower(&self) -> Option<f64> {
-        let lower = self.y - self.half?;
-        Some(if self.y >= 0.0 { lower.max(0.0) } else { lower })
-    }
 }
 
 /// A curve.
@@ -45,6 +38,8 @@ pub struct LineChart {
     pub y_label: String,
     /// Whether only whole numbers make sense across.
     pub whole_x: bool,
+    /// The least and the largest value that what is up can have: no band reaches beyond.
+    pub limits: (f64, f64),
     /// The curves.
     pub series: Vec<Series>,
 }
@@ -57,21 +52,22 @@ impl LineChart {
     pub fn picture(&self) -> Result<Picture, ChartError> {
         render(self)
     }
+}
 
-    /// What is shown across and up.
-    fn bounds(&self) -> [(f64, f64); 2] {
-        let points = || self.series.iter().flat_map(|series| &series.points);
-        let (low, high) = points().fold((f64::INFINITY, f64::NEG_INFINITY), |ends, p| {
-            (ends.0.min(p.y), ends.1.max(p.y))
-        });
-        // The interval of few seeds can be wider than all curves together: it is cut rather than that it hides them.
-        let most = (high - low).max(high.abs() * 0.1) * 0.25;
-        let ends = |p: &Point| {
-            let upper = (p.y + p.half.unwrap_or(0.0)).min(high + most);
-            [p.lower().unwrap_or(p.y).max(low - most), upper]
-        };
-        [span(points().map(|p| p.x)), span(points().flat_map(ends))]
-    }
+/// What is shown of these curves across and up.
+pub(super) fn bounds<'a>(series: impl Iterator<Item = &'a Series> + Clone, limits: (f64, f64)) -> [(f64, f64); 2] {
+    let points = || series.clone().flat_map(|series| &series.points);
+    let (low, high) = points().fold((f64::INFINITY, f64::NEG_INFINITY), |ends, p| {
+        (ends.0.min(p.y), ends.1.max(p.y))
+    });
+    // The interval of few seeds can be wider than all curves together: it is cut rather than that it hides them.
+    let most = (high - low).max(high.abs() * 0.1) * 0.25;
+    let ends = |p: &Point| {
+        let half = p.half.unwrap_or(0.0);
+        let (lower, upper) = ((p.y - half).max(limits.0), (p.y + half).min(limits.1));
+        [lower.max(low - most).min(p.y), upper.min(high + most).max(p.y)]
+    };
+    [span(points().map(|p| p.x)), span(points().flat_map(ends))]
 }
 
 /// From a little below the lowest value to a little above the highest; from 0 when that is not far.
@@ -105,78 +101,84 @@ impl Drawing for LineChart {
         area: &DrawingArea<B, Shift>,
         scale: u32,
     ) -> Result<(), DrawingAreaErrorKind<B::ErrorType>> {
-        let longest = self
-            .series
-            .iter()
-            .map(|series| series.name.chars().count())
-            .max()
-            .unwrap_or(0) as u32;
-        let (plot, legend) = frame(area, &self.title, (60 + 8 * longest).clamp(110, 260), scale)?;
-        let [(low, high), (bottom, top)] = self.bounds();
-        let mut chart = ChartBuilder::on(&plot)
-            .margin(8 * scale)
-            .x_label_area_size(46 * scale)
-            .y_label_area_size(64 * scale)
-            .build_cartesian_2d(low..high, bottom..top)?;
-        let decimals = match top - bottom {
-            extent if extent < 0.15 => 3,
-            extent if extent < 2.0 => 2,
-            _ => 0,
+        let names = names(self.series.iter().enumerate());
+        let (plot, beside) = beside_legend(area, &self.title, &names, scale)?;
+        let [(low, high), (bottom, top)] = bounds(self.series.iter(), self.limits);
+        let axes = Axes {
+            x: &self.x_label,
+            y: &self.y_label,
+            marks: [if self.whole_x { whole_marks(low, high, 12) } else { 8 }, 8],
+            decimals: [0, decimals(top - bottom)],
+            is_small: false,
         };
-        let x_labels = if self.whole_x {
-            ((high - low) as usize + 1).min(12)
-        } else {
-            8
-        };
-        chart
-            .configure_mesh()
-            .light_line_style(TRANSPARENT)
-            .bold_line_style(RGBColor(225, 225, 225).stroke_width(scale))
-            .axis_style(RGBColor(90, 90, 90).stroke_width(scale))
-            .x_desc(self.x_label.as_str())
-            .y_desc(self.y_label.as_str())
-            .axis_desc_style(letters(14, scale))
-            .label_style(letters(12, scale))
-            .x_labels(x_labels)
-            .y_labels(8)
-            .x_label_formatter(&|x| format!("{x:.0}"))
-            .y_label_formatter(&|y| format!("{y:.decimals$}"))
-            .draw()?;
-        for (index, series) in self.series.iter().enumerate() {
-            let band: Vec<(f64, f64)> = {
-                let upper = series.points.iter().filter_map(|p| Some((p.x, p.y + p.half?)));
-                let lower = series.points.iter().rev().filter_map(|p| Some((p.x, p.lower()?)));
-                upper.chain(lower).map(|(x, y)| (x, y.clamp(bottom, top))).collect()
-            };
-            if band.len() > 3 {
-                chart.draw_series(std::iter::once(Polygon::new(band, colour(index).mix(0.15))))?;
-            }
-            let line = series.points.iter().map(|p| (p.x, p.y));
-            chart.draw_series(LineSeries::new(line, colour(index).stroke_width(2 * scale)))?;
-        }
-        for (index, series) in self.series.iter().enumerate() {
-            for point in &series.points {
-                mark(area, index, chart.backend_coord(&(point.x, point.y)), scale)?;
-            }
-        }
-        let (origin, _) = legend.get_pixel_range();
-        let rows = legend.get_pixel_range().1;
-        for (index, series) in self.series.iter().enumerate() {
-            let (left, y) = (
-                origin.start + (8 * scale) as i32,
-                rows.start + ((18 + 22 * index as u32) * scale) as i32,
-            );
-            let right = left + (26 * scale) as i32;
-            area.draw(&PathElement::new(
-                [(left, y), (right, y)],
-                colour(index).stroke_width(2 * scale),
-            ))?;
-            mark(area, index, ((left + right) / 2, y), scale)?;
-            let at = (right + (6 * scale) as i32, y);
-            area.draw(&Text::new(series.name.clone(), at, centred(13, scale)))?;
-        }
-        Ok(())
+        let mut chart = axes.draw(&plot, (low..high, bottom..top), scale)?;
+        curves((area, &mut chart), self.series.iter().enumerate(), self.limits, scale)?;
+        line_legend((area, &beside), &names, scale)
     }
+}
+
+/// The names of the curves that have points.
+pub(super) fn names<'a>(series: impl Iterator<Item = (usize, &'a Series)>) -> Names {
+    let drawn = series.filter(|(_, series)| !series.points.is_empty());
+    drawn.map(|(index, series)| (index, series.name.clone())).collect()
+}
+
+/// How many whole numbers there are to write, of so many at most.
+pub(super) fn whole_marks(low: f64, high: f64, most: usize) -> usize {
+    ((high - low) as usize + 1).min(most)
+}
+
+/// Decimals that tell the figures of an axis apart.
+pub(super) fn decimals(extent: f64) -> usize {
+    match extent {
+        extent if extent < 0.15 => 3,
+        extent if extent < 2.0 => 2,
+        _ => 0,
+    }
+}
+
+/// Draws curves by the numbers of their colours: bands first, then lines, markers on top.
+pub(super) fn curves<'a, B: DrawingBackend>(
+    (area, chart): (&DrawingArea<B, Shift>, &mut Plot<'_, B>),
+    series: impl Iterator<Item = (usize, &'a Series)> + Clone,
+    limits: (f64, f64),
+    scale: u32,
+) -> Result<(), DrawingAreaErrorKind<B::ErrorType>> {
+    let shown = chart.y_range();
+    for (index, series) in series.clone() {
+        let edge = |p: &Point, half: f64| {
+            let y = (p.y + half).clamp(limits.0, limits.1);
+            (p.x, y.clamp(shown.start, shown.end))
+        };
+        let upper = series.points.iter().filter_map(|p| Some(edge(p, p.half?)));
+        let lower = series.points.iter().rev().filter_map(|p| Some(edge(p, -p.half?)));
+        let band: Vec<(f64, f64)> = upper.chain(lower).collect();
+        if band.len() > 3 {
+            chart.draw_series(std::iter::once(Polygon::new(band, colour(index).mix(0.15))))?;
+        }
+        let line = series.points.iter().map(|p| (p.x, p.y));
+        chart.draw_series(LineSeries::new(line, colour(index).stroke_width(2 * scale)))?;
+    }
+    for (index, series) in series {
+        for point in &series.points {
+            mark(area, index, chart.backend_coord(&(point.x, point.y)), scale)?;
+        }
+    }
+    Ok(())
+}
+
+/// The legend of curves: a piece of line with its marker before each name.
+pub(super) fn line_legend<B: DrawingBackend>(
+    areas: (&DrawingArea<B, Shift>, &DrawingArea<B, Shift>),
+    names: &Names,
+    scale: u32,
+) -> Result<(), DrawingAreaErrorKind<B::ErrorType>> {
+    legend(areas, names, scale, |index, sign| {
+        let ends = [(sign.left, sign.y), (sign.right, sign.y)];
+        let style = colour(index).stroke_width(2 * scale);
+        areas.0.draw(&PathElement::new(ends, style))?;
+        mark(areas.0, index, ((sign.left + sign.right) / 2, sign.y), scale)
+    })
 }
 
 #[cfg(test)]
@@ -199,6 +201,7 @@ mod tests {
             x_label: "round".to_owned(),
             y_label: "AP50".to_owned(),
             whole_x: true,
+            limits: (0.0, 1.0),
             series: vec![
                 Series {
                     name: "v1".to_owned(),
@@ -230,8 +233,31 @@ mod tests {
             x_label: "x".to_owned(),
             y_label: "y".to_owned(),
             whole_x: false,
+            limits: (0.0, 1.0),
             series: Vec::new(),
         };
         assert!(chart.picture().unwrap().svg.contains("none"));
+    }
+
+    #[test]
+    fn a_band_ends_where_the_measure_does_and_never_hides_the_curves() {
+        let series = |y: f64, half: f64| Series {
+            name: "a".to_owned(),
+            points: [0.0, 1.0]
+                .map(|x| Point {
+                    x,
+                    y: y + 0.2 * x,
+                    half: Some(half),
+                })
+                .to_vec(),
+        };
+        let up = |y, half, limits| bounds([series(y, half)].iter(), limits)[1];
+        assert_eq!(up(0.02, 0.5, (0.0, 1.0)).0, 0.0);
+        assert!(
+            up(0.02, 0.5, (-1.0, 1.0)).0 < -0.01,
+            "a rank correlation may be below 0"
+        );
+        let (low, high) = up(0.6, 50.0, (-1.0, 1.0));
+        assert!(low > 0.5 && high < 0.9, "{low} {high}");
     }
 }

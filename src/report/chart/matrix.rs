@@ -3,7 +3,8 @@
 use plotters::coord::Shift;
 use plotters::prelude::*;
 
-use super::canvas::{Drawing, frame, letters, render};
+use super::canvas::{Drawing, render};
+use super::sheet::{Cells, Sheet, between, short};
 use super::{ChartError, Picture};
 
 /// More rows than this have no room for numbers.
@@ -36,14 +37,6 @@ impl MatrixChart {
     }
 }
 
-/// A name cut to what fits.
-pub(super) fn short(name: &str, most: usize) -> String {
-    if name.chars().count() <= most {
-        return name.to_owned();
-    }
-    name.chars().take(most.saturating_sub(1)).chain(['…']).collect()
-}
-
 impl Drawing for MatrixChart {
     fn title(&self) -> &str {
         &self.title
@@ -54,76 +47,47 @@ impl Drawing for MatrixChart {
         area: &DrawingArea<B, Shift>,
         scale: u32,
     ) -> Result<(), DrawingAreaErrorKind<B::ErrorType>> {
-        let (plot, _) = frame(area, &self.title, 0, scale)?;
-        let (columns, rows) = plot.get_pixel_range();
-        let pixels = |length: u32| (length * scale) as i32;
+        let sheet = Sheet::below(area, &self.title, scale)?;
         let count = self.names.len().max(1) as i32;
-        let (left, top) = (columns.start + pixels(150), rows.start + pixels(24));
-        let (width, height) = (columns.end - pixels(16) - left, rows.end - pixels(44) - top);
+        let (left, top) = (sheet.left + sheet.pixels(150), sheet.top + sheet.pixels(24));
+        let cells = Cells {
+            left,
+            top,
+            width: sheet.right - sheet.pixels(16) - left,
+            height: sheet.bottom - sheet.pixels(44) - top,
+            rows: count,
+            columns: count,
+        };
         // A name in a column has the width of a cell.
-        let letters_in_cell = (width / count / pixels(7)).max(1) as usize;
+        let letters_in_cell = (cells.width / count / sheet.pixels(7)).max(1) as usize;
         // Names cut to a few letters are all alike: then columns are called by their number.
         let numbered = self.names.iter().any(|name| name.chars().count() > letters_in_cell);
-        for (row, (name, counts)) in self.names.iter().zip(&self.counts).enumerate() {
+        let style = sheet.letters(11);
+        for (row, (name, counts)) in (0..).zip(self.names.iter().zip(&self.counts)) {
             let sum = counts.iter().sum::<u64>().max(1) as f64;
-            let (y, below) = (
-                top + height * row as i32 / count,
-                top + height * (row as i32 + 1) / count,
-            );
-            for (column, &number) in counts.iter().enumerate() {
-                let (x, beside) = (
-                    left + width * column as i32 / count,
-                    left + width * (column as i32 + 1) / count,
-                );
+            for (column, &number) in (0..).zip(counts) {
                 let share = number as f64 / sum;
-                let shade = |from: u8, to: u8| (f64::from(from) + (f64::from(to) - f64::from(from)) * share) as u8;
-                let fill = RGBColor(shade(246, 0), shade(246, 90), shade(246, 150));
-                area.draw(&Rectangle::new([(x, y), (beside, below)], fill.filled()))?;
-                area.draw(&Rectangle::new([(x, y), (beside, below)], WHITE.stroke_width(scale)))?;
+                sheet.cell(cells.corners(row, column), between([246; 3], [0, 90, 150], share))?;
                 if self.names.len() <= NUMBERED && number > 0 {
-                    let style = letters(11, scale);
-                    let style = if share > 0.5 { style.color(&WHITE) } else { style };
-                    middle(area, &number.to_string(), ((x + beside) / 2, (y + below) / 2), &style)?;
+                    let white = style.color(&WHITE);
+                    let style = if share > 0.5 { &white } else { &style };
+                    sheet.text_around(&number.to_string(), cells.middle(row, column), style)?;
                 }
             }
             if self.names.len() <= NAMED {
-                let style = letters(11, scale);
                 let number = (row + 1).to_string();
                 let text = short(name, 18);
                 let text = if numbered { format!("{text} {number}") } else { text };
-                let (wide, high) = area.estimate_text_size(&text, &style)?;
-                let at = (left - pixels(6) - wide as i32, (y + below) / 2 - high as i32 / 2);
-                area.draw(&Text::new(text, at, style.clone()))?;
-                let x = left + width * (2 * row as i32 + 1) / (2 * count);
-                let text = if numbered { &number } else { name };
-                middle(area, text, (x, top + height + pixels(12)), &style)?;
+                sheet.text_up_to(&text, (left - sheet.pixels(6), cells.middle(row, 0).1), &style)?;
+                let at = (cells.middle(0, row).0, top + cells.height + sheet.pixels(12));
+                sheet.text_around(if numbered { &number } else { name }, at, &style)?;
             }
         }
-        let style = letters(13, scale);
-        middle(
-            area,
-            &self.columns,
-            (left + width / 2, top + height + pixels(32)),
-            &style,
-        )?;
-        area.draw(&Text::new(
-            self.rows.clone(),
-            (columns.start + pixels(14), rows.start),
-            style,
-        ))
+        let style = sheet.letters(13);
+        let below = (left + cells.width / 2, top + cells.height + sheet.pixels(32));
+        sheet.text_around(&self.columns, below, &style)?;
+        sheet.text_below(&self.rows, (sheet.left + sheet.pixels(14), sheet.top), &style)
     }
-}
-
-/// Writes a text around a place.
-pub(super) fn middle<B: DrawingBackend>(
-    area: &DrawingArea<B, Shift>,
-    text: &str,
-    at: (i32, i32),
-    style: &TextStyle<'_>,
-) -> Result<(), DrawingAreaErrorKind<B::ErrorType>> {
-    let (width, height) = area.estimate_text_size(text, style)?;
-    let corner = (at.0 - width as i32 / 2, at.1 - height as i32 / 2);
-    area.draw(&Text::new(text.to_owned(), corner, style.clone()))
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! a grey print reads. Legends stand beside the plot, never on it. The letters come from a font that is built in: the same
 //! picture everywhere, no system library.
 
+mod axes;
 mod bars;
 mod boxes;
 mod canvas;
@@ -12,8 +13,10 @@ mod compared;
 mod heat;
 mod lines;
 mod matrix;
+mod panels;
 mod precision_recall;
 mod ranks;
+mod sheet;
 mod strategies;
 
 pub use bars::{BarSegment, StackedBars};
@@ -23,6 +26,7 @@ pub use compared::comparison_charts;
 pub use heat::{Cost, HeatChart};
 pub use lines::{LineChart, Point, Series};
 pub use matrix::MatrixChart;
+pub use panels::PanelsChart;
 pub use precision_recall::{PrecisionRecallChart, RecallCurve};
 pub use ranks::RanksChart;
 pub use strategies::{Chart, strategy_charts};

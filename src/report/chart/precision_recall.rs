@@ -3,7 +3,9 @@
 use plotters::coord::Shift;
 use plotters::prelude::*;
 
-use super::canvas::{Drawing, centred, colour, frame, letters, render};
+use super::axes::Axes;
+use super::canvas::{Drawing, centred, colour, render};
+use super::sheet::below_title;
 use super::{ChartError, Picture};
 
 /// As many classes as the legend names.
@@ -61,26 +63,17 @@ impl Drawing for PrecisionRecallChart {
     ) -> Result<(), DrawingAreaErrorKind<B::ErrorType>> {
         let names = self.legend();
         let longest = names.iter().map(|(_, name)| name.chars().count()).max().unwrap_or(0) as u32;
-        let (plot, legend) = frame(area, &self.title, (60 + 8 * longest).clamp(110, 260), scale)?;
-        let mut chart = ChartBuilder::on(&plot)
-            .margin(8 * scale)
-            .x_label_area_size(46 * scale)
-            .y_label_area_size(64 * scale)
-            .build_cartesian_2d(0.0..1.0_f64, 0.0..1.02_f64)?;
-        chart
-            .configure_mesh()
-            .light_line_style(TRANSPARENT)
-            .bold_line_style(RGBColor(225, 225, 225).stroke_width(scale))
-            .axis_style(RGBColor(90, 90, 90).stroke_width(scale))
-            .x_desc("recall")
-            .y_desc("precision")
-            .axis_desc_style(letters(14, scale))
-            .label_style(letters(12, scale))
-            .x_labels(6)
-            .y_labels(6)
-            .x_label_formatter(&|x| format!("{x:.1}"))
-            .y_label_formatter(&|y| format!("{y:.1}"))
-            .draw()?;
+        let body = below_title(area, &self.title, scale)?;
+        let wide = (60 + 8 * longest).clamp(110, 260) * scale;
+        let (plot, legend) = body.split_horizontally(body.dim_in_pixel().0.saturating_sub(wide));
+        let axes = Axes {
+            x: "recall",
+            y: "precision",
+            marks: [6, 6],
+            decimals: [1, 1],
+            is_small: false,
+        };
+        let mut chart = axes.draw(&plot, (0.0..1.0, 0.0..1.02), scale)?;
         let style = |index: Option<usize>| match index {
             Some(index) => colour(index).mix(0.8).stroke_width(scale),
             None => BLACK.stroke_width(3 * scale),

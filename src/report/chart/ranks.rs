@@ -3,14 +3,13 @@
 use plotters::coord::Shift;
 use plotters::prelude::*;
 
-use super::canvas::{Drawing, frame, letters, render};
-use super::matrix::{middle, short};
+use super::canvas::{Drawing, render};
+use super::sheet::{Sheet, squeezed};
 use super::{ChartError, Picture};
 use crate::statistics::cliques;
 
 const LEFT: u32 = 230;
 const RIGHT: u32 = 530;
-const INK: RGBColor = RGBColor(34, 34, 34);
 
 /// Mean ranks over datasets.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,65 +42,53 @@ impl Drawing for RanksChart {
         area: &DrawingArea<B, Shift>,
         scale: u32,
     ) -> Result<(), DrawingAreaErrorKind<B::ErrorType>> {
-        let (plot, _) = frame(area, &self.title, 0, scale)?;
-        let (across, down) = plot.get_pixel_range();
-        let pixels = |length: u32| (length * scale) as i32;
-        let (left, right, top) = (
-            across.start + pixels(LEFT),
-            across.start + pixels(RIGHT),
-            down.start + pixels(68),
-        );
-        let count = self.ranks.len();
+        let sheet = Sheet::below(area, &self.title, scale)?;
+        let pixels = |length: u32| sheet.pixels(length);
+        let (left, right) = (sheet.left + pixels(LEFT), sheet.left + pixels(RIGHT));
+        let (count, top) = (self.ranks.len(), sheet.top + pixels(68));
         let widest = (count as f64 - 1.0).max(1.0);
         let reach = |ranks: f64| (ranks / widest * f64::from(right - left)) as i32;
         let x = |rank: f64| left + reach(rank - 1.0);
-        let line = |points: &[(i32, i32)], width: u32| {
-            let style = INK.stroke_width(width * scale);
-            area.draw(&PathElement::new(points.to_vec(), style))
-        };
-        let style = letters(12, scale);
+        let style = sheet.letters(12);
 
-        let (y, end) = (down.start + pixels(26), left + reach(self.critical_difference));
-        line(&[(left, y), (end, y)], 1)?;
+        let (y, end) = (sheet.top + pixels(26), left + reach(self.critical_difference));
+        sheet.line(&[(left, y), (end, y)], 1)?;
         for x in [left, end] {
-            line(&[(x, y - pixels(4)), (x, y + pixels(4))], 1)?;
+            sheet.line(&[(x, y - pixels(4)), (x, y + pixels(4))], 1)?;
         }
         let words = format!("critical difference {:.2}", self.critical_difference);
-        area.draw(&Text::new(words, (left, down.start + pixels(4)), style.clone()))?;
+        sheet.text_below(&words, (left, sheet.top + pixels(4)), &style)?;
 
-        line(&[(left, top), (right, top)], 1)?;
+        sheet.line(&[(left, top), (right, top)], 1)?;
         for rank in 1..=count {
             let x = x(rank as f64);
-            line(&[(x, top), (x, top - pixels(6))], 1)?;
-            middle(area, &rank.to_string(), (x, top - pixels(14)), &style)?;
+            sheet.line(&[(x, top), (x, top - pixels(6))], 1)?;
+            sheet.text_around(&rank.to_string(), (x, top - pixels(14)), &style)?;
         }
         let values: Vec<f64> = self.ranks.iter().map(|(_, rank)| *rank).collect();
         let bars = cliques(&values, self.critical_difference);
         for (row, clique) in (0..).zip(&bars) {
             let y = top + pixels(9 + 9 * row);
             let (first, last) = (values[clique[0]], values[clique[clique.len() - 1]]);
-            line(&[(x(first) - pixels(3), y), (x(last) + pixels(3), y)], 4)?;
+            sheet.line(&[(x(first) - pixels(3), y), (x(last) + pixels(3), y)], 4)?;
         }
 
         let mut order: Vec<usize> = (0..count).collect();
         order.sort_by(|&a, &b| values[a].total_cmp(&values[b]));
         let half = count.div_ceil(2);
         let below = top + pixels(22 + 9 * bars.len() as u32);
-        let step = pixels(24).min((down.end - pixels(16) - below) / half.max(1) as i32);
+        let step = pixels(24).min((sheet.bottom - pixels(16) - below) / half.max(1) as i32);
         for (place, &at) in order.iter().enumerate() {
             let is_left = place < half;
             let row = if is_left { place } else { count - 1 - place };
             let y = below + step * row as i32;
             let end = if is_left { left - pixels(14) } else { right + pixels(14) };
-            line(&[(x(values[at]), top), (x(values[at]), y), (end, y)], 1)?;
-            let text = format!("{} ({:.2})", short(&self.ranks[at].0, 22), values[at]);
-            let (wide, high) = area.estimate_text_size(&text, &style)?;
-            let start = if is_left {
-                end - pixels(4) - wide as i32
-            } else {
-                end + pixels(4)
-            };
-            area.draw(&Text::new(text, (start, y - high as i32 / 2), style.clone()))?;
+            sheet.line(&[(x(values[at]), top), (x(values[at]), y), (end, y)], 1)?;
+            let text = format!("{} ({:.2})", squeezed(&self.ranks[at].0, 22), values[at]);
+            match is_left {
+                true => sheet.text_up_to(&text, (end - pixels(4), y), &style)?,
+                false => sheet.text(&text, (end + pixels(4), y), &style)?,
+            }
         }
         Ok(())
     }

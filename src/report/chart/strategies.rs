@@ -115,6 +115,11 @@ fn line(
         x_label: x_label.to_owned(),
         y_label: y_label.to_owned(),
         whole_x,
+        limits: if y_label == "images" {
+            (0.0, f64::INFINITY)
+        } else {
+            (0.0, 1.0)
+        },
         series: series.collect(),
     };
     let seeds = rows

@@ -1,5 +1,7 @@
-use super::super::trials::Turn;
+use std::collections::BTreeMap;
+
 use super::*;
+use crate::report::trials::Turn;
 
 /// A trial whose round r has cost `step * (r + 1)` hours.
 pub(crate) fn trial(strategy: &str, seed: i64, step: f64, values: &[f64]) -> Trial {
