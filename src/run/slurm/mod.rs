@@ -10,6 +10,7 @@
 mod client;
 mod desk;
 mod ending;
+mod examine;
 mod follow;
 mod pilot;
 mod queue;
@@ -19,6 +20,7 @@ use std::path::{Path, PathBuf};
 
 use self::desk::{Desk, Wish};
 use self::ending::Ending;
+pub use self::examine::{Examined, Partition, examine};
 use self::follow::{Followed, follow};
 pub use self::pilot::pilot;
 use self::shape::Shape;
