@@ -9,6 +9,7 @@ mod cache;
 mod commands;
 mod commands_as_stages;
 mod data;
+mod doctor;
 mod experiments;
 mod faults;
 mod faulty_data;

@@ -94,6 +94,11 @@ pub(super) enum Command {
     Cache(Cache),
     /// Run stages a second time and say whether they give the same bytes.
     CheckDeterminism(CheckDeterminism),
+    /// Say what is found and what is wrong: providers, libtorch and devices, the store and its locks, Slurm, the remote.
+    ///
+    /// Begin here when something does not work, and give its output to whoever helps. Nothing is changed: no store is made, no job is
+    /// submitted, and what is tried out in the store's place and on the remote is removed again. No credential is shown.
+    Doctor(super::doctor::Doctor),
     /// Make a project: pipelines that run and can be edited.
     Init(super::init::Init),
     /// Print the JSON Schema of pipeline or experiment files, for editors.
@@ -398,12 +403,13 @@ pub(super) struct Exec {
 }
 
 impl Command {
-    /// Whether it may not go on with a project file that is wrong: those may that make a project, or print what is always the same.
+    /// Whether it may not go on with a project file that is wrong: those may that make a project, print what is always the
+    /// same, or tell what is wrong.
     #[must_use]
     pub(super) fn wants_project(&self) -> bool {
         !matches!(
             self,
-            Self::Init(_) | Self::Completions(_) | Self::Complete(_) | Self::Man(_)
+            Self::Doctor(_) | Self::Init(_) | Self::Completions(_) | Self::Complete(_) | Self::Man(_)
         )
     }
 
@@ -432,6 +438,7 @@ impl Command {
             Self::Weights(a) => a.format(),
             Self::Cache(a) => a.format(),
             Self::CheckDeterminism(a) => a.output.format,
+            Self::Doctor(a) => a.output.format,
             Self::Init(a) => a.output.format,
             Self::Man(a) => a.output.format,
             Self::ExecJob(_) | Self::Graph(_) | Self::Schema(_) | Self::Completions(_) | Self::Complete(_) => {

@@ -25,25 +25,28 @@ const PLACES: [(&str, &[&str]); 10] = [
     ("cpus", &["run"]),
     ("memory", &["run"]),
     ("gpus", &["run"]),
-    ("executor", &["run"]),
+    ("executor", &["run", "doctor"]),
     ("remote", &[]),
     ("remote_mode", &[]),
 ];
 
+/// The project file that counts for a command, if there is one, and what it says.
+#[derive(Debug)]
+pub(super) struct ProjectFile {
+    pub(super) path: Option<PathBuf>,
+    pub(super) project: Result<Project, Failure>,
+}
+
 /// The arguments with the project's defaults, and the project. Ends the program when they make no sense to clap.
-pub(super) fn parse() -> (Arguments, Result<Project, Failure>) {
+pub(super) fn parse() -> (Arguments, ProjectFile) {
     let matches = Arguments::command().get_matches();
-    let found = match path(&matches) {
-        Some(path) => read(&path),
-        None => return (of(&matches), Ok(Project::default())),
+    let path = path(&matches);
+    let project = path.as_deref().map_or_else(|| Ok(Project::default()), read);
+    let arguments = match (&path, &project) {
+        (Some(_), Ok(project)) => of(&with_defaults(Arguments::command(), project).get_matches()),
+        _ => of(&matches),
     };
-    match found {
-        Ok(project) => {
-            let command = with_defaults(Arguments::command(), &project);
-            (of(&command.get_matches()), Ok(project))
-        }
-        Err(failure) => (of(&matches), Err(failure)),
-    }
+    (arguments, ProjectFile { path, project })
 }
 
 fn of(matches: &ArgMatches) -> Arguments {

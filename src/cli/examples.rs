@@ -48,6 +48,16 @@ Examples:
   asm-pipe serve                    then open the address that it prints
   asm-pipe serve --port 0           on any port that is free";
 
+pub(super) const DOCTOR: &str = "\
+It ends with 0 if there is no problem, else with 4. A warning is in the way of some uses only. What does not answer is given up after some \
+seconds.
+
+Examples:
+  asm-pipe doctor                             from the project's folder
+  asm-pipe doctor --executor slurm            can runs go to the cluster?
+  asm-pipe doctor --remote s3://lab/asm-pipe  can that be read and written?
+  asm-pipe doctor --format json | jq '.findings[] | select(.level == \"problem\")'";
+
 pub(super) const STATUS: &str = "\
 Examples:
   asm-pipe status           the newest run, stage by stage

@@ -11,6 +11,7 @@ mod data;
 mod defaults;
 mod detect;
 mod diff;
+mod doctor;
 mod examples;
 mod exec;
 mod exec_job;
@@ -53,14 +54,13 @@ pub use failure::{Failure, FailureKind};
 /// Reads the arguments, does what they say, prints a failure once, gives the exit code.
 #[must_use]
 pub fn main() -> ExitCode {
-    let (arguments, project) = defaults::parse();
+    let (arguments, file) = defaults::parse();
     let format = arguments.command.format();
-    let project = match project {
-        Err(failure) if arguments.command.wants_project() => return terminal::fail(&failure, format),
-        other => other.unwrap_or_default(),
-    };
+    if let (Err(failure), true) = (&file.project, arguments.command.wants_project()) {
+        return terminal::fail(failure, format);
+    }
     let done = match &arguments.command {
-        Command::Run(arguments) => run::run(arguments, &project),
+        Command::Run(arguments) => run::run(arguments, &file),
         Command::Plan(arguments) => plan::plan(arguments),
         Command::Graph(arguments) => graph::graph(arguments),
         Command::Params(arguments) => params::params(arguments),
@@ -86,6 +86,10 @@ pub fn main() -> ExitCode {
         Command::Weights(arguments) => weights::weights(arguments),
         Command::Cache(arguments) => cache::cache(arguments),
         Command::CheckDeterminism(arguments) => check_determinism::check_determinism(arguments),
+        Command::Doctor(arguments) => match doctor::doctor(arguments, &file) {
+            Ok(code) => return code,
+            Err(failure) => Err(failure),
+        },
         Command::Init(arguments) => init::init(arguments),
         Command::Schema(arguments) => schema::schema(arguments),
         Command::Completions(arguments) => completions::completions(arguments),

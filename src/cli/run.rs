@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::arguments::{Executor, Run};
+use super::defaults::ProjectFile;
 use super::failure::{Failure, FailureKind};
 use super::load::{load, unknown_stages};
 use super::progress::Display;
@@ -11,7 +12,6 @@ use super::settled;
 use super::terminal::{self, Format};
 use super::workspace::Workspace;
 use crate::plan::Plan;
-use crate::project::Project;
 use crate::remote::{Location, Mode, Remote};
 use crate::run::resources::{available_cpus, available_gpus, available_memory_mib};
 use crate::run::slurm::SlurmOptions;
@@ -21,7 +21,8 @@ use crate::store::Store;
 /// How many stages run at once unless said otherwise: the cores and the memory are the real bounds.
 const JOBS: u32 = 16;
 
-pub(super) fn run(arguments: &Run, project: &Project) -> Result<(), Failure> {
+pub(super) fn run(arguments: &Run, file: &ProjectFile) -> Result<(), Failure> {
+    let project = file.project.clone().unwrap_or_default();
     // Before anything is written: what is wrong with its URL must not come into a journal.
     let place = arguments.remote.place()?;
     let store = Store::open(&arguments.store.store)?;

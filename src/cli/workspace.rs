@@ -76,11 +76,16 @@ impl Workspace {
     }
 }
 
-/// The kinds that providers serve, save those whose names are taken. What is wrong is told, and the rest goes on.
-fn find_providers(store: &Path, mut taken: BTreeSet<String>) -> (Vec<Registered>, Providers) {
+/// The folders that providers are looked for in.
+pub(super) fn provider_folders() -> Vec<PathBuf> {
     let (named, path) = (env::var_os("ASM_PIPE_PROVIDERS"), env::var_os("PATH"));
     let executable = env::current_exe().ok();
-    let mut places = provider::folders(named.as_deref(), executable.as_deref(), path.as_deref());
+    provider::folders(named.as_deref(), executable.as_deref(), path.as_deref())
+}
+
+/// The kinds that providers serve, save those whose names are taken. What is wrong is told, and the rest goes on.
+fn find_providers(store: &Path, mut taken: BTreeSet<String>) -> (Vec<Registered>, Providers) {
+    let mut places = provider_folders();
     let store = Store::open_existing(store).ok().flatten();
     let found = provider::discover(store.as_ref(), &places);
     let mut warnings: Vec<String> = found.warnings.iter().map(ToString::to_string).collect();

@@ -9,7 +9,7 @@ use std::sync::mpsc::{Receiver, channel};
 use tokio::runtime::{Builder, Runtime};
 
 use super::requests::{Came, Requests, Wanted};
-use super::{Location, RemoteError};
+use super::{Location, Probed, RemoteError};
 
 /// Threads that requests are handled on.
 const THREADS: usize = 2;
@@ -48,6 +48,18 @@ impl Client {
     pub(super) fn check(&self) -> Result<(), RemoteError> {
         let inner = Arc::clone(&self.inner);
         self.one(async move { inner.check().await.map(drop) })
+    }
+
+    /// The same, and whether anything was ever sent there.
+    pub(super) fn is_begun(&self) -> Result<bool, RemoteError> {
+        let inner = Arc::clone(&self.inner);
+        self.one(async move { inner.check().await })
+    }
+
+    /// Writes something small that is no part of the remote, reads it back and removes it.
+    pub(super) fn probe(&self, name: &str) -> Result<Probed, RemoteError> {
+        let (inner, name) = (Arc::clone(&self.inner), name.to_owned());
+        self.one(async move { inner.probe(&name).await })
     }
 
     /// Reads something small and hands it to a function, on another thread.

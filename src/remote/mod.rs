@@ -8,7 +8,8 @@
 //!
 //! A reader never sees a record without its objects: a record is sent last, the list of a folder's files after the files. So
 //! whoever finds the list need not ask for each file, and an upload that was cut off goes on with what is not there yet. Nothing on a
-//! remote is changed or removed by this program, except that what was found damaged or missing is sent anew.
+//! remote is changed or removed by this program, except that what was found damaged or missing is sent anew, and that a probe of its own
+//! (`examine`) goes as it came.
 //!
 //! Files are objects of their own, not packed: what several folders have in common is there once, and what is damaged is fetched
 //! anew alone. Many small ones are moved many at a time.
@@ -19,6 +20,7 @@
 
 mod client;
 mod error;
+mod examine;
 mod fetch;
 mod location;
 mod open;
@@ -29,6 +31,7 @@ use std::collections::HashSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub use error::RemoteError;
+pub use examine::{Examined, Probed};
 pub use fetch::{Answered, Fetched, NotTaken};
 pub use location::{Location, LocationError};
 pub use send::{Sending, Sent};

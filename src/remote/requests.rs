@@ -18,7 +18,7 @@ use tokio::time::timeout;
 
 use super::error::{names_no_bucket, secrets, told};
 use super::location::Service;
-use super::{Location, RemoteError, open};
+use super::{Location, Probed, RemoteError, open};
 use crate::store::StoreError;
 
 /// Larger objects go in parts of this size: the services take 10,000 parts of 5 MiB or more.
@@ -279,6 +279,20 @@ impl Requests {
         let _request = self.begin().await;
         let put = self.store.put(&self.name(name), bytes.into()).await;
         put.map(drop).map_err(|answer| self.told(&answer))
+    }
+
+    /// Writes something small that is no part of the remote, reads it back and removes it. The remote is not begun by that.
+    pub(super) async fn probe(&self, name: &str) -> Result<Probed, RemoteError> {
+        self.write_unchecked(name, name.as_bytes().to_vec()).await?;
+        let back = self.read_unchecked(name).await;
+        let removed = {
+            let _request = self.begin().await;
+            self.store.delete(&self.name(name)).await
+        };
+        if back?.as_deref() != Some(name.as_bytes()) {
+            return Err(self.failed("what was written there does not come back".to_owned()));
+        }
+        Ok(removed.map_or_else(|answer| Probed::Left(self.told(&answer)), |()| Probed::Gone))
     }
 
     pub(super) async fn list(&self, folder: &str) -> Result<Listing, RemoteError> {

@@ -4,6 +4,8 @@
 //! taken. What a program says of itself is remembered by the program's stamp, so that nothing is started to ask it again. A broken
 //! provider is a warning: pipelines that do not need it go on.
 
+mod about;
+
 use std::ffi::OsStr;
 use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
@@ -15,6 +17,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process_group};
 
+pub use self::about::{Examined, examine};
 use crate::stage::protocol::{Description, FORMAT};
 use crate::stage::{KindInfo, Program};
 use crate::store::Store;
@@ -129,7 +132,7 @@ fn is_executable(path: &Path) -> bool {
 
 /// What a program says of itself, from memory if it is the program that was asked.
 fn described(store: Option<&Store>, program: &Path) -> Result<Description, String> {
-    let ask = || ask(program).and_then(|text| check(&text).map(|_| text));
+    let ask = || ask(program, "describe", PATIENCE).and_then(|text| check(&text).map(|_| text));
     match store {
         Some(store) => check(&store.provider_cache(program, ask)?),
         None => check(&ask()?),
@@ -152,10 +155,10 @@ fn check(text: &str) -> Result<Description, String> {
     serde_json::from_value(value).map_err(|e| format!("`describe` printed something that is no description: {e}"))
 }
 
-/// Runs `PROGRAM describe`.
-fn ask(program: &Path) -> Result<String, String> {
+/// Runs `PROGRAM WORD`, which must end in time.
+fn ask(program: &Path, word: &str, patience: Duration) -> Result<String, String> {
     let mut command = Command::new(program);
-    command.arg("describe").process_group(0);
+    command.arg(word).process_group(0);
     command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -163,8 +166,11 @@ fn ask(program: &Path) -> Result<String, String> {
     let mut child = command.spawn().map_err(|e| format!("it cannot be started: {e}"))?;
     let out = reader(child.stdout.take());
     let err = reader(child.stderr.take());
-    let Some(status) = wait(&mut child) else {
-        return Err(format!("`describe` did not end within {} seconds", PATIENCE.as_secs()));
+    let Some(status) = wait(&mut child, patience) else {
+        return Err(format!(
+            "`{word}` did not end within {} seconds",
+            patience.as_secs_f64()
+        ));
     };
     let text =
         |reader: thread::JoinHandle<Vec<u8>>| String::from_utf8_lossy(&reader.join().unwrap_or_default()).into_owned();
@@ -175,9 +181,9 @@ fn ask(program: &Path) -> Result<String, String> {
     let lines: Vec<&str> = err.trim().lines().collect();
     let last = lines[lines.len().saturating_sub(3)..].join("; ");
     Err(if last.is_empty() {
-        format!("`describe` ended with {status}")
+        format!("`{word}` ended with {status}")
     } else {
-        format!("`describe` ended with {status}: {last}")
+        format!("`{word}` ended with {status}: {last}")
     })
 }
 
@@ -193,8 +199,8 @@ fn reader(pipe: Option<impl Read + Send + 'static>) -> thread::JoinHandle<Vec<u8
 }
 
 /// Waits for the end, but not for ever; whatever it has started ends with it, or its output would stay open.
-fn wait(child: &mut Child) -> Option<std::process::ExitStatus> {
-    let end = Instant::now() + PATIENCE;
+fn wait(child: &mut Child, patience: Duration) -> Option<std::process::ExitStatus> {
+    let end = Instant::now() + patience;
     let mut pause = Duration::from_millis(1);
     while Instant::now() < end {
         if let Ok(Some(status)) = child.try_wait() {

@@ -2,7 +2,8 @@
 //!
 //! `PROVIDER describe` prints one [`Description`]. `PROVIDER work` reads the path of a job folder from each line of
 //! stdin, does the job described by `job.json` in it, and prints [`Message`]s: any number of `progress` and `log`, then
-//! one `done` or `failed`. It ends when stdin closes. Its stderr goes to the job's log.
+//! one `done` or `failed`. It ends when stdin closes. Its stderr goes to the job's log. `PROVIDER about` prints an [`About`], if its
+//! description says that it does.
 
 use std::collections::BTreeMap;
 
@@ -24,6 +25,31 @@ pub struct Description {
     /// loaded, too late for the program itself to set.
     #[serde(default)]
     pub environment: BTreeMap<String, String>,
+    /// Whether it answers `about`.
+    #[serde(default)]
+    pub about: bool,
+}
+
+/// What `PROVIDER about` prints: what helps to find out why it does not work here.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct About {
+    /// Its version.
+    pub version: String,
+    /// What it has found, by name: libraries, devices.
+    #[serde(default)]
+    pub facts: BTreeMap<String, String>,
+    /// What is probably not as the user wants it.
+    #[serde(default)]
+    pub concerns: Vec<Concern>,
+}
+
+/// Something that is probably not as the user wants it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Concern {
+    /// What.
+    pub said: String,
+    /// What to do about it.
+    pub hint: String,
 }
 
 /// What a worker says about its job.

@@ -91,14 +91,7 @@ impl Store {
     fn create(root: &Path) -> Result<Self, StoreError> {
         let failed = |error| StoreError::io("make the store", root, error);
         fs_err::create_dir_all(root).map_err(failed)?;
-        let mut entries = fs_err::read_dir(root).map_err(failed)?;
-        let foreign = entries.any(|entry| entry.is_ok_and(|entry| entry.file_name() != "tmp"));
-        if foreign && !fs_err::read(root.join("CACHEDIR.TAG")).is_ok_and(|text| text == TAG.as_bytes()) {
-            return Err(StoreError::NotAStore {
-                path: root.to_owned(),
-                why: "the folder has other files in it".into(),
-            });
-        }
+        is_free(root)?;
         let temporary = root.join("tmp");
         for (name, text) in [("CACHEDIR.TAG", TAG), (".gitignore", "*\n")] {
             atomic::write(&root.join(name), &temporary, text.as_bytes())?;
@@ -197,6 +190,23 @@ impl Store {
             }
         }
     }
+}
+
+/// Whether a store may be made, or completed, where there is none: the folder is not there, is empty, or was begun by us.
+pub(super) fn is_free(root: &Path) -> Result<(), StoreError> {
+    let mut entries = match fs_err::read_dir(root) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(StoreError::io("make the store", root, error)),
+    };
+    let foreign = entries.any(|entry| entry.is_ok_and(|entry| entry.file_name() != "tmp"));
+    if foreign && !fs_err::read(root.join("CACHEDIR.TAG")).is_ok_and(|text| text == TAG.as_bytes()) {
+        return Err(StoreError::NotAStore {
+            path: root.to_owned(),
+            why: "the folder has other files in it".into(),
+        });
+    }
+    Ok(())
 }
 
 fn told<T>(root: &Path, path: &Path, result: Result<T, StoreError>) -> Result<T, StoreError> {

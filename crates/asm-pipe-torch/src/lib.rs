@@ -7,8 +7,10 @@
 //! [`detector`] is either.
 //!
 //! Around it: [`image`], [`augment`] and [`loader`] bring images, [`schedule`], [`optimizer`] and [`average`] say how weights move,
-//! [`weights`], [`model`] and [`checkpoint`] keep them, [`train`], [`detect`] and [`scan`] are the stage kinds, and [`provider`] serves them.
+//! [`weights`], [`model`] and [`checkpoint`] keep them, [`train`], [`detect`] and [`scan`] are the stage kinds, [`provider`] serves
+//! them, and [`about`] says what libtorch finds on the machine.
 
+pub mod about;
 pub mod anchors;
 mod backbone;
 pub mod box_coder;

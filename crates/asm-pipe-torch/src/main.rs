@@ -1,18 +1,20 @@
-//! The program of the stage provider: `describe`, `work`, `exec-job DIR`.
+//! The program of the stage provider: `describe`, `about`, `work`, `exec-job DIR`.
 
 use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
-use asm_pipe_torch::provider;
+use asm_pipe_torch::{about, provider};
+use serde::Serialize;
 
-const USAGE: &str = "usage: asm-pipe-torch describe | work | exec-job DIR";
+const USAGE: &str = "usage: asm-pipe-torch describe | about | work | exec-job DIR";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let result = match words.as_slice() {
-        ["describe"] => describe(),
+        ["describe"] => print(&provider::description()),
+        ["about"] => print(&about::about()),
         ["work"] => provider::work(std::io::BufReader::new(std::io::stdin()), std::io::stdout(), leave).map(|()| true),
         ["exec-job", folder] => provider::exec_job(Path::new(folder), std::io::stdout()),
         _ => {
@@ -26,8 +28,8 @@ fn main() -> ExitCode {
     }
 }
 
-fn describe() -> std::io::Result<bool> {
-    let mut text = serde_json::to_string(&provider::description())?;
+fn print(answer: &impl Serialize) -> std::io::Result<bool> {
+    let mut text = serde_json::to_string(answer)?;
     text.push('\n');
     std::io::stdout().write_all(text.as_bytes())?;
     Ok(true)

@@ -28,6 +28,7 @@ pub fn description() -> Description {
         format: FORMAT,
         kinds: vec![train::kind(), detect::kind(), scan::kind()],
         environment: [("GOMP_SPINCOUNT".to_owned(), SPINS.to_owned())].into(),
+        about: true,
     }
 }
 

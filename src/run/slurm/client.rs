@@ -24,7 +24,7 @@ impl fmt::Display for Trouble {
         match self {
             Self::Missing(program) => write!(f, "`{program}` cannot be started: is Slurm installed on this machine?"),
             Self::Silent(program, patience) => {
-                write!(f, "`{program}` did not answer within {} s", patience.as_secs())
+                write!(f, "`{program}` did not answer within {:.0} s", patience.as_secs_f64())
             }
             Self::Said(program, text) => write!(f, "`{program}` said: {text}"),
         }
@@ -139,7 +139,10 @@ impl Client {
         if status.success() {
             return Ok(text(&mut out));
         }
-        let said = text(&mut err);
+        // Some say on stdout what is wrong.
+        let said = Some(text(&mut err))
+            .filter(|said| !said.trim().is_empty())
+            .unwrap_or_else(|| text(&mut out));
         let said = said.lines().map(str::trim).filter(|line| !line.is_empty());
         let said = said.collect::<Vec<_>>().join("; ");
         let said = if said.is_empty() { status.to_string() } else { said };

@@ -10,6 +10,7 @@
 mod client;
 mod desk;
 mod ending;
+mod examine;
 mod follow;
 mod pilot;
 mod queue;
@@ -20,6 +21,7 @@ use std::path::{Path, PathBuf};
 pub(super) use self::desk::simulated::SimulatedDesk;
 use self::desk::{Desk, Wish};
 use self::ending::Ending;
+pub use self::examine::{Examined, Partition, examine};
 use self::follow::{Followed, follow};
 pub use self::pilot::pilot;
 use self::shape::Shape;
