@@ -78,7 +78,8 @@ function drawCurves(host, {series, levels, xLabel, yLabel, whole, signed}) {
   for (const p of points) { low = Math.min(low, Math.max(p.low ?? p.y, low - reach * 0.25)); high = Math.max(high, Math.min(p.high ?? p.y, high + reach * 0.25)); }
   if (!signed && Math.min(...middle) >= 0) low = Math.max(low, 0);
   // A share has no more than all of it, and no correlation is beyond 1.
-  if (Math.max(...middle) <= 1 && (signed || low >= 0)) high = Math.min(high, 1);
+  const most = Math.max(...middle) <= 1 && (signed || low >= 0) ? 1 : Infinity;
+  high = Math.min(high, most);
   if (signed && Math.min(...middle) >= -1) low = Math.max(low, -1);
   if (low >= 0 && low < 0.35 * high) low = 0;
   if (high - low < 1e-9) { high += Math.max(Math.abs(high) * 0.1, 0.05); }
@@ -106,7 +107,7 @@ function drawCurves(host, {series, levels, xLabel, yLabel, whole, signed}) {
   for (const s of series) {
     const band = s.points.filter((p) => p.low !== undefined);
     if (band.length > 1) {
-      const edge = band.map((p) => [p.x, p.high]).concat(band.toReversed().map((p) => [p.x, p.low]));
+      const edge = band.map((p) => [p.x, Math.min(p.high, most)]).concat(band.toReversed().map((p) => [p.x, p.low]));
       layer.append(shape("polygon", {class: "band", points: edge.map(([x, y]) => `${X(x).toFixed(1)},${Y(y).toFixed(1)}`).join(" "), fill: colour(s.index), "fill-opacity": 0.13}));
     }
   }

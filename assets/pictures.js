@@ -54,9 +54,13 @@ function timeline(spans, host) {
   if (runs.length > 1) tools.append(choice("Run", runs.map((run) => ({key: run, label: run})), state.run, (run) => { state.run = run; draw(); }));
   function draw() {
     const own = spans.filter((span) => span.run === state.run).sort((a, b) => a.start - b.start);
-    const kinds = [...new Set(own.map((span) => span.kind))], lanes = [];
+    const took = new Map(), lanes = [];
+    for (const span of own) took.set(span.kind, (took.get(span.kind) || 0) + span.seconds);
+    // There are no more than a few colours that can be told apart: for the kinds that took longest.
+    const kinds = [...took.keys()].sort((a, b) => took.get(b) - took.get(a)), coloured = kinds.slice(0, kinds.length > 7 ? 6 : 7);
+    const fill = (kind) => coloured.includes(kind) ? colour(coloured.indexOf(kind)) : "var(--soft)";
     const end = Math.max(...own.map((span) => span.start + span.seconds), 0.001);
-    const width = Math.max(320, host.clientWidth || 900), height = 15;
+    const width = Math.max(320, host.clientWidth || 900);
     const x = (second) => second / end * (width - 12) + 4;
     const bars = own.map((span) => {
       // What lies within the same pixel may share a lane only if it does not overlap.
@@ -65,17 +69,20 @@ function timeline(spans, host) {
       lanes[lane] = span.start + span.seconds;
       return {span, lane};
     });
-    const shown = Math.min(lanes.length, 40), svg = shape("svg", {viewBox: `0 0 ${width} ${shown * height + 30}`, role: "img", "aria-label": "When stages were made"});
+    const shown = Math.min(lanes.length, 40), height = shown > 12 ? 8 : 15, svg = shape("svg", {viewBox: `0 0 ${width} ${shown * height + 30}`, role: "img", "aria-label": "When stages were made"});
     for (const {span, lane} of bars.filter((bar) => bar.lane < shown)) {
-      const bar = shape("rect", {x: x(span.start).toFixed(1), y: lane * height + 2, width: Math.max(1.5, x(span.start + span.seconds) - x(span.start) - 0.5).toFixed(1), height: height - 4, rx: 2, fill: colour(kinds.indexOf(span.kind))});
+      const bar = shape("rect", {x: x(span.start).toFixed(1), y: lane * height + 2, width: Math.max(1.5, x(span.start + span.seconds) - x(span.start) - 0.5).toFixed(1), height: height - (height > 8 ? 4 : 2), rx: 2, fill: fill(span.kind)});
       bar.append(shape("title", {}, `${span.stage} (${span.kind}): ${span.seconds.toFixed(2)} s from ${span.start.toFixed(2)} s on`));
       svg.append(bar);
     }
     const marks = ticks(0, end, width < 500 ? 4 : 10);
     for (const t of marks) svg.append(shape("line", {class: "axis", x1: x(t), x2: x(t), y1: shown * height + 3, y2: shown * height + 8}), shape("text", {x: x(t), y: shown * height + 22, "text-anchor": t === 0 ? "start" : "middle"}, `${tickText(t, marks)} s`));
-    const legend = element("div", {className: "legend"}, ...kinds.map((kind, at) => { const line = element("i"); line.style.borderColor = colour(at); return element("span", {className: "choice"}, line, kind); }));
+    const legend = element("div", {className: "legend"}, ...coloured.map((kind) => [kind, fill(kind)]).concat(kinds.length > coloured.length ? [[`${kinds.length - coloured.length} other kinds`, fill()]] : []).map(([kind, paint]) => {
+      const line = element("i"); line.style.borderColor = paint; return element("span", {}, line, kind);
+    }));
     legend.querySelectorAll("i").forEach((line) => { line.style.cssText += "display:inline-block;width:16px;border-top:8px solid " + line.style.borderColor; });
-    chart.replaceChildren(svg, legend);
+    const about = lanes.length > 1 ? "Stages below one another were made at the same time." + (lanes.length > shown ? ` Only ${shown} of up to ${lanes.length} at once are drawn.` : "") : "";
+    chart.replaceChildren(element("p", {className: "about"}, about), svg, legend);
   }
   draw();
 }

@@ -135,11 +135,7 @@ impl Trial {
     /// What part it plays in a comparison.
     #[must_use]
     pub fn role(&self) -> Role {
-        match self.family.split(['_', '-']).next() {
-            Some("full" | "supervised") => Role::Full,
-            Some("random") => Role::Random,
-            _ => Role::Strategy,
-        }
+        Role::of(&self.family)
     }
 }
 
@@ -173,6 +169,18 @@ pub enum Role {
     Random,
     /// Any other.
     Strategy,
+}
+
+impl Role {
+    /// The role of a strategy or a family of them, by its name.
+    #[must_use]
+    pub fn of(name: &str) -> Self {
+        match name.split(['_', '-']).next() {
+            Some("full" | "supervised") => Self::Full,
+            Some("random") => Self::Random,
+            _ => Self::Strategy,
+        }
+    }
 }
 
 /// The names of the strategies in the order in which they first appear.

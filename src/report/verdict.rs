@@ -120,7 +120,7 @@ fn least_shown(main: &AxisComparison) -> Option<String> {
         ""
     };
     Some(format!(
-        "What {seeds} seeds could have shown: as much as they scatter{spread}, a difference of {least:.3} AP50 or more{beyond}; {seen} is {largest:.3}."
+        "What {seeds} seeds could have shown: as much as they scatter{spread}, a measured difference of {least:.3} AP50 or more{beyond}; {seen} is {largest:.3}."
     ))
 }
 
@@ -377,7 +377,7 @@ mod tests {
         // Differences 0.05, -0.04 and 0.01 of areas, whose t is 4.303 at the level: 4.303 * 0.0451 / sqrt 3.
         assert_eq!(
             found.findings[2],
-            "What 3 seeds could have shown: as much as they scatter, a difference of 0.112 AP50 or more; the difference is 0.007."
+            "What 3 seeds could have shown: as much as they scatter, a measured difference of 0.112 AP50 or more; the difference is 0.007."
         );
         assert!(found.cautions[0].contains("cannot give a p below 0.25"), "{found:?}");
     }

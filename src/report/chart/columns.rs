@@ -71,6 +71,7 @@ fn chart(
             whole_x: true,
             limits,
             series,
+            levels: Vec::new(),
         };
         (!chart.series.is_empty()).then(|| chart.picture())
     } else {

@@ -42,9 +42,32 @@ pub struct LineChart {
     pub limits: (f64, f64),
     /// The curves.
     pub series: Vec<Series>,
+    /// The curves of which only the last height counts, by their places: a dashed line across, wherever they end.
+    pub levels: Vec<usize>,
 }
 
 impl LineChart {
+    /// The curves at all their points, and the others as one point each, which lies where the first do.
+    fn placed(&self) -> Vec<Series> {
+        let is_level = |place: usize| self.levels.contains(&place);
+        let curves = self.series.iter().enumerate().filter(|(place, _)| !is_level(*place));
+        let from = curves.flat_map(|(_, series)| &series.points).map(|point| point.x);
+        let from = from.fold(f64::INFINITY, f64::min);
+        let place = |(place, series): (usize, &Series)| {
+            let last = series.points.last().filter(|_| is_level(place));
+            let level = last.map(|point| Point {
+                x: if from.is_finite() { from } else { point.x },
+                half: None,
+                ..*point
+            });
+            Series {
+                name: series.name.clone(),
+                points: level.map_or_else(|| series.points.clone(), |point| vec![point]),
+            }
+        };
+        self.series.iter().enumerate().map(place).collect()
+    }
+
     /// Draws it.
     ///
     /// # Errors
@@ -55,8 +78,8 @@ impl LineChart {
 }
 
 /// What is shown of these curves across and up.
-pub(super) fn bounds<'a>(series: impl Iterator<Item = &'a Series> + Clone, limits: (f64, f64)) -> [(f64, f64); 2] {
-    let points = || series.clone().flat_map(|series| &series.points);
+pub(super) fn bounds(series: &[&Series], limits: (f64, f64)) -> [(f64, f64); 2] {
+    let points = || series.iter().flat_map(|series| &series.points);
     let (low, high) = points().fold((f64::INFINITY, f64::NEG_INFINITY), |ends, p| {
         (ends.0.min(p.y), ends.1.max(p.y))
     });
@@ -103,7 +126,8 @@ impl Drawing for LineChart {
     ) -> Result<(), DrawingAreaErrorKind<B::ErrorType>> {
         let names = names(self.series.iter().enumerate());
         let (plot, beside) = beside_legend(area, &self.title, &names, scale)?;
-        let [(low, high), (bottom, top)] = bounds(self.series.iter(), self.limits);
+        let placed = self.placed();
+        let [(low, high), (bottom, top)] = bounds(&placed.iter().collect::<Vec<_>>(), self.limits);
         let axes = Axes {
             x: &self.x_label,
             y: &self.y_label,
@@ -112,8 +136,18 @@ impl Drawing for LineChart {
             is_small: false,
         };
         let mut chart = axes.draw(&plot, (low..high, bottom..top), scale)?;
-        curves((area, &mut chart), self.series.iter().enumerate(), self.limits, scale)?;
-        line_legend((area, &beside), &names, scale)
+        let is_level = |place: &usize| self.levels.contains(place);
+        for (index, level) in placed.iter().enumerate().filter(|(place, _)| is_level(place)) {
+            let Some(y) = level.points.first().map(|point| point.y) else {
+                continue;
+            };
+            let style = colour(index).stroke_width(2 * scale);
+            let [dash, gap] = [7, 5].map(|length: i32| length * scale as i32);
+            chart.draw_series(DashedLineSeries::new([(low, y), (high, y)], dash, gap, style))?;
+        }
+        let curved = placed.iter().enumerate().filter(|(place, _)| !is_level(place));
+        curves((area, &mut chart), curved, self.limits, scale)?;
+        line_legend((area, &beside), (&names, &self.levels), scale)
     }
 }
 
@@ -167,15 +201,23 @@ pub(super) fn curves<'a, B: DrawingBackend>(
     Ok(())
 }
 
-/// The legend of curves: a piece of line with its marker before each name.
+/// The legend of curves: a piece of line with its marker before each name, of the levels a dashed one without.
 pub(super) fn line_legend<B: DrawingBackend>(
     areas: (&DrawingArea<B, Shift>, &DrawingArea<B, Shift>),
-    names: &Names,
+    (names, levels): (&Names, &[usize]),
     scale: u32,
 ) -> Result<(), DrawingAreaErrorKind<B::ErrorType>> {
     legend(areas, names, scale, |index, sign| {
-        let ends = [(sign.left, sign.y), (sign.right, sign.y)];
         let style = colour(index).stroke_width(2 * scale);
+        if levels.contains(&index) {
+            let third = (sign.right - sign.left) / 3;
+            for ends in [(sign.left, sign.left + third), (sign.right - third, sign.right)] {
+                let dash = [(ends.0, sign.y), (ends.1, sign.y)];
+                areas.0.draw(&PathElement::new(dash, style))?;
+            }
+            return Ok(());
+        }
+        let ends = [(sign.left, sign.y), (sign.right, sign.y)];
         areas.0.draw(&PathElement::new(ends, style))?;
         mark(areas.0, index, ((sign.left + sign.right) / 2, sign.y), scale)
     })
@@ -212,6 +254,7 @@ mod tests {
                     points: points(0.3),
                 },
             ],
+            levels: Vec::new(),
         };
         let picture = chart.picture().unwrap();
         for word in ["AP50 over rounds", "round", "AP50", "v1", "topk_v3"] {
@@ -235,8 +278,38 @@ mod tests {
             whole_x: false,
             limits: (0.0, 1.0),
             series: Vec::new(),
+            levels: Vec::new(),
         };
         assert!(chart.picture().unwrap().svg.contains("none"));
+    }
+
+    #[test]
+    fn a_level_is_within_the_chart_but_does_not_widen_it() {
+        let series = |name: &str, ends: [(f64, f64); 2]| Series {
+            name: name.to_owned(),
+            points: ends.map(|(x, y)| Point { x, y, half: Some(0.3) }).to_vec(),
+        };
+        let mut chart = LineChart {
+            title: "AP50 over hours".to_owned(),
+            x_label: "hours".to_owned(),
+            y_label: "AP50".to_owned(),
+            whole_x: false,
+            limits: (0.0, 1.0),
+            series: vec![
+                series("v1", [(3.0, 0.5), (6.0, 0.6)]),
+                series("full", [(3.0, 0.5), (130.0, 0.9)]),
+            ],
+            levels: vec![1],
+        };
+        let across = |chart: &LineChart| bounds(&chart.placed().iter().collect::<Vec<_>>(), chart.limits);
+        let [(low, high), (_, top)] = across(&chart);
+        assert!(low > 2.0 && high < 7.0 && top > 0.9, "{low} {high} {top}");
+        assert!(chart.picture().unwrap().svg.contains("full"));
+        chart.levels = Vec::new();
+        assert!(across(&chart)[0].1 > 130.0);
+        // Levels alone are drawn all the same.
+        chart.levels = vec![0, 1];
+        chart.picture().unwrap();
     }
 
     #[test]
@@ -251,7 +324,7 @@ mod tests {
                 })
                 .to_vec(),
         };
-        let up = |y, half, limits| bounds([series(y, half)].iter(), limits)[1];
+        let up = |y, half, limits| bounds(&[&series(y, half)], limits)[1];
         assert_eq!(up(0.02, 0.5, (0.0, 1.0)).0, 0.0);
         assert!(
             up(0.02, 0.5, (-1.0, 1.0)).0 < -0.01,

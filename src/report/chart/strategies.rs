@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{BarSegment, ChartError, LineChart, Picture, Point, Series, StackedBars};
 use crate::report::RoundRow;
+use crate::report::trials::Role;
 use crate::statistics::{Mean, mean};
 
 /// A chart with the name of its file.
@@ -106,10 +107,23 @@ fn line(
     (x_label, y_label, whole_x): (&str, &str, bool),
     place: fn(&RoundRow) -> Option<(f64, f64)>,
 ) -> Result<Chart, ChartError> {
-    let series = strategies(rows).into_iter().map(|strategy| Series {
-        name: strategy.to_owned(),
+    let strategies = strategies(rows);
+    let series = strategies.iter().map(|strategy| Series {
+        name: (*strategy).to_owned(),
         points: points(rows, strategy, place),
     });
+    // What full supervision costs would crowd all others into a corner.
+    let is_full = |strategy: &&str| Role::of(strategy) == Role::Full;
+    let full = strategies.iter().enumerate().filter(|(_, strategy)| is_full(strategy));
+    let levels: Vec<usize> = match y_label == "AP50" && !strategies.iter().all(is_full) {
+        true => full.map(|(place, _)| place).collect(),
+        false => Vec::new(),
+    };
+    let dashed = if levels.is_empty() {
+        ""
+    } else {
+        " Dashed: full supervision, after its last round."
+    };
     let chart = LineChart {
         title: title.to_owned(),
         x_label: x_label.to_owned(),
@@ -121,6 +135,7 @@ fn line(
             (0.0, 1.0)
         },
         series: series.collect(),
+        levels,
     };
     let seeds = rows
         .iter()
@@ -134,7 +149,7 @@ fn line(
     };
     Ok(Chart {
         name: name.to_owned(),
-        caption: format!("{title}.{over}"),
+        caption: format!("{title}.{over}{dashed}"),
         picture: chart.picture()?,
     })
 }
@@ -255,6 +270,22 @@ mod tests {
         assert!((points[0].y - 0.5).abs() < 1e-12);
         // t of one degree of freedom: 12.7062 * 0.1.
         assert!((points[0].half.unwrap() - 1.270_620_473_6).abs() < 1e-9);
+    }
+
+    #[test]
+    fn full_supervision_is_a_level_beside_others_and_a_curve_alone() {
+        let dashed = |rows: &[RoundRow]| {
+            let charts = strategy_charts(rows).unwrap();
+            let with = charts
+                .iter()
+                .filter(|chart| chart.caption.contains("Dashed: full supervision"));
+            with.map(|chart| chart.name.clone()).collect::<Vec<_>>()
+        };
+        let (own, full) = (row("a", 0, 1, 0.4), [row("full", 0, 0, 0.4), row("full", 0, 1, 0.9)]);
+        let all: Vec<RoundRow> = full.iter().cloned().chain([own.clone()]).collect();
+        let names = ["rounds", "human_boxes", "hours", "images"].map(|over| format!("ap50_over_{over}"));
+        assert_eq!(dashed(&all), names);
+        assert_eq!((dashed(&full), dashed(&[own])), (Vec::new(), Vec::new()));
     }
 
     #[test]
