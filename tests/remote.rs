@@ -145,7 +145,9 @@ fn the_project_file_names_the_remote_and_the_mode() {
         "asm-pipe.toml",
         format!("[remote]\nurl = '{}'\nmode = 'read-only'\n", team.url()),
     );
-    project.done("run data.yaml");
+    let said = project.done("run data.yaml").stderr;
+    let told = format!("asm-pipe.toml` sets the remote `{}`", team.url());
+    assert!(said.contains(&told), "{said}");
     assert_eq!(files(&team.path()).len(), 0, "only read");
     let answer = project.run("cache push");
     assert_eq!(answer.code, 2);
@@ -156,7 +158,10 @@ fn the_project_file_names_the_remote_and_the_mode() {
     clone.file("asm-pipe.toml", format!("[remote]\nurl = '{}'\n", team.url()));
     let mut command = clone.command("run data.yaml --format json");
     command.env("ASM_PIPE_REMOTE_MODE", "off");
-    assert_eq!(all(&Answer::of(command.output().unwrap())), ["ran"]);
+    let answer = Answer::of(command.output().unwrap());
+    assert_eq!((all(&answer), answer.stderr.as_str()), (vec!["ran"], ""));
+    let other = clone.done(&format!("run data.yaml --quiet --remote {}/", team.url()));
+    assert_eq!(other.stderr, "");
 }
 
 #[test]

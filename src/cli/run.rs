@@ -7,11 +7,13 @@ use super::defaults::ProjectFile;
 use super::failure::{Failure, FailureKind};
 use super::load::{load, unknown_stages};
 use super::progress::Display;
+use super::remote::RemoteMode;
 use super::results::{self, Written};
 use super::settled;
 use super::terminal::{self, Format};
 use super::workspace::Workspace;
 use crate::plan::Plan;
+use crate::project::{ExecutorName, Project};
 use crate::remote::{Location, Mode, Remote};
 use crate::run::resources::{available_cpus, available_gpus, available_memory_mib};
 use crate::run::slurm::SlurmOptions;
@@ -25,6 +27,9 @@ pub(super) fn run(arguments: &Run, file: &ProjectFile) -> Result<(), Failure> {
     let project = file.project.clone().unwrap_or_default();
     // Before anything is written: what is wrong with its URL must not come into a journal.
     let place = arguments.remote.place()?;
+    if let (Some(path), Some(sets), false) = (&file.path, sets(arguments, &project), arguments.quiet) {
+        terminal::tell(&format!("`{}` sets {sets}", path.display()));
+    }
     let store = Store::open(&arguments.store.store)?;
     let mut display = Display::new(arguments.output.format, arguments.quiet);
     let question = settled::question(arguments);
@@ -68,6 +73,22 @@ pub(super) fn run(arguments: &Run, file: &ProjectFile) -> Result<(), Failure> {
     tell(arguments, &written)?;
     settled::keep(question.as_ref(), (&loaded, &workspace), &summary, written);
     verdict(&summary)
+}
+
+/// What a project file sets of where stages run and outputs go, as far as nobody has said otherwise: a file in a folder above is
+/// easily forgotten.
+fn sets(arguments: &Run, project: &Project) -> Option<String> {
+    let is_slurm = arguments.executor == Executor::Slurm && project.executor == Some(ExecutorName::Slurm);
+    let executor = is_slurm.then(|| "the executor `slurm`".to_owned());
+    let named = project
+        .remote
+        .as_ref()
+        .filter(|_| arguments.remote.remote_mode != RemoteMode::Off);
+    let named = named.filter(|remote| arguments.remote.remote.as_ref() == Some(&remote.url));
+    let place = named.and_then(|remote| remote.url.parse::<Location>().ok());
+    let remote = place.map(|place| format!("the remote `{place}`"));
+    let all: Vec<String> = executor.into_iter().chain(remote).collect();
+    (!all.is_empty()).then(|| all.join(" and "))
 }
 
 /// The remote that was named. One that cannot be opened is told of, and the run goes on without it unless it is required.

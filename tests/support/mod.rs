@@ -67,6 +67,7 @@ impl Project {
             "ASM_PIPE_PROVIDERS",
             "ASM_PIPE_REMOTE",
             "ASM_PIPE_REMOTE_MODE",
+            "ASM_PIPE_EXECUTOR",
         ] {
             command.env_remove(variable);
         }
