@@ -255,6 +255,89 @@ fn odd_answers_are_no_end_and_nothing_is_submitted_twice() {
 }
 
 #[test]
+fn the_file_that_sends_a_run_to_the_cluster_is_named_unless_somebody_says_otherwise() {
+    let cluster = Cluster::new(&stages(1), "");
+    let told = |arguments: &str| {
+        cluster
+            .done(arguments)
+            .stderr
+            .contains("asm-pipe.toml` sets the executor `slurm`\n")
+    };
+    assert!(told("run p.yaml"));
+    assert!(
+        told("run p.yaml --format json"),
+        "also when it is all answered from the store"
+    );
+    assert!(!told("run p.yaml --quiet"));
+    assert!(!told("run p.yaml --executor local"));
+}
+
+const NOT_SET_UP: &str = "fail sbatch: fatal: Could not establish a configuration source\n";
+
+#[test]
+fn a_slurm_that_is_not_set_up_ends_the_run_soon_and_points_to_doctor() {
+    let cluster = Cluster::new(&stages(2), "");
+    for program in ["sbatch", "squeue"] {
+        cluster.set(&format!("odd-{program}"), &NOT_SET_UP.repeat(30));
+    }
+    let answer = cluster.run("run p.yaml --format json");
+    assert_eq!(answer.code, 1);
+    let failed = failures(&answer);
+    assert!(
+        failed[0].1.contains("Could not establish a configuration source"),
+        "{failed:?}"
+    );
+    assert!(failed[0].1.contains("`asm-pipe doctor --executor slurm`"), "{failed:?}");
+    assert_eq!((cluster.calls("sbatch").len(), cluster.calls("squeue").len()), (1, 2));
+    cluster.unset("odd-sbatch");
+    cluster.unset("odd-squeue");
+    cluster.done("run p.yaml");
+    assert_eq!(cluster.states(), ["COMPLETED"; 2]);
+}
+
+#[test]
+fn without_its_programs_the_run_ends_at_once() {
+    let cluster = Cluster::new(&stages(1), "");
+    fs_err::remove_dir_all(cluster.project.path("bin")).unwrap();
+    let mut command = cluster.command("run p.yaml --format json");
+    command.env("PATH", cluster.project.path("bin"));
+    let failed = failures(&Answer::of(command.output().unwrap()));
+    assert!(failed[0].1.contains("`sbatch` cannot be started"), "{failed:?}");
+    assert!(failed[0].1.contains("`asm-pipe doctor --executor slurm`"), "{failed:?}");
+}
+
+#[test]
+fn a_slurm_that_has_answered_before_is_asked_again_whatever_it_says() {
+    let text = stages(1) + "  t: {uses: command, in: {a: s0}, with: {run: 'cat {in.a} > {out.x}', out: {x: text}}}\n";
+    let cluster = Cluster::new(&text, "");
+    cluster.set("odd-sbatch", &format!("-\n{}", NOT_SET_UP.repeat(4)));
+    cluster.done("run p.yaml");
+    assert_eq!(cluster.states(), ["COMPLETED"; 2]);
+    assert_eq!(cluster.calls("sbatch").len(), 6);
+}
+
+#[test]
+fn a_job_of_an_earlier_run_is_kept_when_slurm_cannot_be_asked_for_it() {
+    let cluster = Cluster::new(&stages(1), "");
+    cluster.set("hold", "");
+    let mut run = cluster.start("run p.yaml");
+    wait_for("it is pending", || {
+        cluster.run("status").stdout.contains("pending (Priority)")
+    });
+    run.kill().unwrap();
+    run.wait().unwrap();
+    cluster.set("odd-squeue", &NOT_SET_UP.repeat(30));
+    let answer = cluster.run("run p.yaml --format json");
+    assert_eq!(answer.code, 1);
+    let failed = failures(&answer);
+    assert!(failed[0].1.contains("`asm-pipe doctor --executor slurm`"), "{failed:?}");
+    cluster.unset("odd-squeue");
+    cluster.unset("hold");
+    cluster.done("run p.yaml");
+    assert_eq!(cluster.states(), ["COMPLETED"]);
+}
+
+#[test]
 fn what_slurm_refuses_fails_at_once_with_its_words() {
     let cluster = Cluster::new(&stages(1), "partition = 'none'\n");
     cluster.set(

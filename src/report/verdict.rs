@@ -243,6 +243,10 @@ fn saved(main: &AxisComparison) -> Option<String> {
         .filter_map(|(seed, cost)| Some(theirs.costs.get(seed)? - cost))
         .collect();
     let percent = (1.0 - our_cost / their_cost) * 100.0;
+    // As when both are there before any round.
+    if percent.abs() < 0.5 {
+        return None;
+    }
     let way = if percent >= 0.0 { "less" } else { "more" };
     let chance = match paired_t(&differences) {
         Some(test) if test.p < LEVEL => format!("paired t test over seeds, p = {:.3}", test.p),

@@ -1,7 +1,8 @@
 //! Calls of Slurm's programs: each ends within bounds, and what it says is told apart by what to do about it.
 
 use std::fmt;
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::{Seek, SeekFrom, Write};
+use std::os::unix::fs::FileExt;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -13,8 +14,8 @@ use rustix::process::{Pid, Signal, kill_process_group};
 pub(super) enum Trouble {
     /// The program is not there.
     Missing(String),
-    /// It did not end in time.
-    Silent(String, Duration),
+    /// It did not end in time, and had said this.
+    Silent(String, Duration, String),
     /// It ended badly and said this.
     Said(String, String),
 }
@@ -23,8 +24,9 @@ impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Missing(program) => write!(f, "`{program}` cannot be started: is Slurm installed on this machine?"),
-            Self::Silent(program, patience) => {
-                write!(f, "`{program}` did not answer within {:.0} s", patience.as_secs_f64())
+            Self::Silent(program, patience, said) => {
+                write!(f, "`{program}` did not answer within {:.0} s", patience.as_secs_f64())?;
+                if said.is_empty() { Ok(()) } else { write!(f, ": {said}") }
             }
             Self::Said(program, text) => write!(f, "`{program}` said: {text}"),
         }
@@ -57,6 +59,22 @@ const REFUSALS: [&str; 22] = [
     "batch job submission failed: unspecified error",
 ];
 
+/// What every program of Slurm says where it is not set up.
+const UNUSABLE: [&str; 6] = [
+    "configuration source",
+    "slurm.conf",
+    "configuration file",
+    "control machine address",
+    "fatal: failed to initialize",
+    "cannot find auth plugin",
+];
+
+/// What one says that waits for its configuration.
+const WITHOUT_CONFIGURATION: [&str; 2] = ["cannot stat file", "unable to status file"];
+
+/// How long one may wait for its configuration: by itself it does for a minute.
+const CONFIGURATION: Duration = Duration::from_secs(2);
+
 /// What `sbatch` says when there are too many jobs for now.
 const FULL: [&str; 3] = ["submitlimit", "submit limit", "temporarily unable to accept job"];
 
@@ -68,7 +86,22 @@ impl Trouble {
             Self::Silent(..) => false,
             Self::Said(_, text) => {
                 let text = text.to_lowercase();
-                !self.is_for_now() && REFUSALS.iter().any(|refusal| text.contains(refusal))
+                let is_refused = REFUSALS.iter().any(|refusal| text.contains(refusal));
+                is_refused && !self.is_for_now() && !self.is_unusable()
+            }
+        }
+    }
+
+    /// Whether Slurm seems not to be set up here: anything else that it is asked would give the same.
+    pub(super) fn is_unusable(&self) -> bool {
+        match self {
+            Self::Missing(_) => true,
+            Self::Silent(_, _, text) | Self::Said(_, text) => {
+                let text = text.to_lowercase();
+                UNUSABLE
+                    .iter()
+                    .chain(&WITHOUT_CONFIGURATION)
+                    .any(|words| text.contains(words))
             }
         }
     }
@@ -101,7 +134,7 @@ impl Client {
     pub(super) fn call(self, program: &str, arguments: &[String], stdin: &str) -> Result<String, Trouble> {
         let failed = |error: std::io::Error| Trouble::Said(program.to_owned(), error.to_string());
         // Files: they take any length, and nothing that keeps them open is waited for.
-        let (mut given, mut out, mut err) = (file()?, file()?, file()?);
+        let (mut given, out, err) = (file()?, file()?, file()?);
         given.write_all(stdin.as_bytes()).map_err(failed)?;
         given.seek(SeekFrom::Start(0)).map_err(failed)?;
         let shared = |file: &std::fs::File| file.try_clone().map(Stdio::from).map_err(failed);
@@ -120,31 +153,31 @@ impl Client {
             std::io::ErrorKind::NotFound => Trouble::Missing(program.to_owned()),
             _ => failed(error),
         })?;
-        let end = Instant::now() + self.patience;
+        let begin = Instant::now();
         let mut pause = Duration::from_millis(2);
         let status = loop {
             match child.try_wait().map_err(failed)? {
                 Some(status) => break status,
-                None if Instant::now() >= end => {
+                None if begin.elapsed() >= self.patience
+                    || (begin.elapsed() >= CONFIGURATION && waits_for_configuration(&err)) =>
+                {
                     if let Some(group) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
                         let _ = kill_process_group(group, Signal::KILL);
                     }
                     let _ = child.wait();
-                    return Err(Trouble::Silent(program.to_owned(), self.patience));
+                    let waited = begin.elapsed().min(self.patience);
+                    return Err(Trouble::Silent(program.to_owned(), waited, lines(&text(&err))));
                 }
                 None => std::thread::sleep(pause),
             }
             pause = (pause * 2).min(Duration::from_millis(100));
         };
         if status.success() {
-            return Ok(text(&mut out));
+            return Ok(text(&out));
         }
         // Some say on stdout what is wrong.
-        let said = Some(text(&mut err))
-            .filter(|said| !said.trim().is_empty())
-            .unwrap_or_else(|| text(&mut out));
-        let said = said.lines().map(str::trim).filter(|line| !line.is_empty());
-        let said = said.collect::<Vec<_>>().join("; ");
+        let said = Some(lines(&text(&err))).filter(|said| !said.is_empty());
+        let said = said.unwrap_or_else(|| lines(&text(&out)));
         let said = if said.is_empty() { status.to_string() } else { said };
         Err(Trouble::Said(program.to_owned(), said))
     }
@@ -154,11 +187,26 @@ fn file() -> Result<std::fs::File, Trouble> {
     tempfile::tempfile().map_err(|error| Trouble::Said("a temporary file".to_owned(), error.to_string()))
 }
 
-fn text(file: &mut std::fs::File) -> String {
-    let mut bytes = Vec::new();
+/// What is in a file by now. Whoever writes to it shares its position, which stays.
+fn text(file: &std::fs::File) -> String {
+    let mut bytes = vec![0; file.metadata().map_or(0, |data| data.len() as usize)];
+    let mut read = 0;
     // What was read before an error is still worth having.
-    let _ = file.seek(SeekFrom::Start(0)).and_then(|_| file.read_to_end(&mut bytes));
-    String::from_utf8_lossy(&bytes).into_owned()
+    while let Ok(more @ 1..) = file.read_at(&mut bytes[read..], read as u64) {
+        read += more;
+    }
+    String::from_utf8_lossy(&bytes[..read]).into_owned()
+}
+
+/// The lines of a text in one.
+fn lines(text: &str) -> String {
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    lines.collect::<Vec<_>>().join("; ")
+}
+
+fn waits_for_configuration(said: &std::fs::File) -> bool {
+    let said = text(said).to_lowercase();
+    WITHOUT_CONFIGURATION.iter().any(|words| said.contains(words))
 }
 
 #[cfg(test)]
@@ -187,6 +235,41 @@ mod tests {
             assert!(!said(passing).is_refusal() && !said(passing).is_for_now(), "{passing}");
         }
         assert!(said("slurm_load_jobs error: Invalid job id specified").is_unknown_job());
+    }
+
+    #[test]
+    fn where_slurm_is_not_set_up_is_told_apart_from_a_controller_that_is_busy() {
+        for unusable in [
+            "sbatch: fatal: Could not establish a configuration source",
+            "sbatch: error: s_p_parse_file: cannot stat file /etc/slurm/slurm.conf: No such file or directory",
+            "sbatch: error: Unable to establish control machine address; Batch job submission failed: Invalid argument",
+        ] {
+            assert!(
+                said(unusable).is_unusable() && !said(unusable).is_refusal(),
+                "{unusable}"
+            );
+        }
+        for other in [
+            "slurm_load_jobs error: Unable to contact slurm controller (connect failure)",
+            "sbatch: error: Batch job submission failed: Invalid partition name specified",
+            "something new",
+        ] {
+            assert!(!said(other).is_unusable(), "{other}");
+        }
+    }
+
+    #[test]
+    fn one_that_waits_for_its_configuration_is_ended_before_its_time() {
+        let client = Client {
+            patience: Duration::from_secs(600),
+        };
+        let script = "echo 'error: cannot stat file /x: No such file, retrying in 1sec up to 60sec' >&2; sleep 600";
+        let told = client.call("sh", &["-c".to_owned(), script.to_owned()], "");
+        let trouble = told.unwrap_err();
+        assert!(
+            trouble.is_unusable() && trouble.to_string().contains("cannot stat file /x"),
+            "{trouble}"
+        );
     }
 
     #[test]

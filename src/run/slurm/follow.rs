@@ -16,6 +16,8 @@ const LOOKS_A_SECOND: f64 = 200.0;
 pub(super) enum Followed {
     Done(Outcome),
     Failed(StageError),
+    /// It may go on, and nothing can be heard of it here.
+    OutOfReach(StageError),
     /// It has ended, and left no result.
     Over(Ending),
     /// It was never handed over.
@@ -53,6 +55,7 @@ pub(super) fn follow(desk: &Desk, attempt: &Attempt, options: &SlurmOptions, rep
         let is_waiting = matches!(seen.sight, Sight::Waiting);
         let (is_over, ending) = match seen.sight {
             Sight::Refused(error) => return Followed::Failed(error),
+            Sight::OutOfReach(error) => return Followed::OutOfReach(error),
             Sight::NeverSubmitted => return Followed::NeverSubmitted,
             Sight::Waiting | Sight::Alive => (killed.is_some(), None),
             Sight::Ended(ending) => (true, Some(ending)),

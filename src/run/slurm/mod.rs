@@ -165,6 +165,8 @@ impl Executor for Slurm<'_> {
                     Submission::remove(&job.folder);
                     return Err(JobError::Stopped);
                 }
+                // The next run goes on with it.
+                Followed::OutOfReach(error) => return Err(error.into()),
                 Followed::Left => return Err(JobError::Stopped),
                 Followed::NeverSubmitted => {}
                 // Nobody was there to do something about it.

@@ -15,6 +15,16 @@ use crate::stage::StageError;
 /// How often a batch is handed over before Slurm counts as out of reach.
 const TRIES: u32 = 20;
 
+/// How long it is waited at most before one is asked again that seems not to be set up.
+const DOUBT: Duration = Duration::from_secs(2);
+
+/// The failure of a stage for which Slurm cannot be used.
+pub(super) fn unusable(said: String) -> StageError {
+    StageError::new(said).hint(
+        "`asm-pipe doctor --executor slurm` says what is wrong; with `--executor local` the run stays on this machine",
+    )
+}
+
 impl Shared {
     /// Hands over what has waited long enough.
     pub(super) fn hand_over(&self) {
@@ -95,9 +105,18 @@ impl Shared {
         };
         match submitted {
             Ok(job) => self.leave_word(&mut batch, Some(job)),
-            Err(trouble) if trouble.is_refusal() || (batch.tries >= TRIES && !trouble.is_for_now()) => {
-                let error = StageError::new(format!("could not be submitted to Slurm: {trouble}"))
-                    .hint("`[slurm]` in asm-pipe.toml sets partition, account and limits; `sinfo` lists partitions");
+            Err(trouble)
+                if trouble.is_refusal()
+                    || self.is_given_up(&trouble, batch.tries + 1)
+                    || (batch.tries >= TRIES && !trouble.is_for_now()) =>
+            {
+                let said = format!("could not be submitted to Slurm: {trouble}");
+                let error = if trouble.is_refusal() && !trouble.is_unusable() {
+                    StageError::new(said)
+                        .hint("`[slurm]` in asm-pipe.toml sets partition, account and limits; `sinfo` lists partitions")
+                } else {
+                    unusable(said)
+                };
                 let mut state = self.state();
                 for wish in &batch.wishes {
                     Submission::remove(&wish.job);
@@ -107,7 +126,9 @@ impl Shared {
                 }
             }
             Err(trouble) => {
-                let pause = (self.poll * 2_u32.pow(batch.tries.min(6))).min(Duration::from_secs(60));
+                let is_in_doubt = trouble.is_unusable() && !self.state().is_usable;
+                let longest = if is_in_doubt { DOUBT } else { Duration::from_secs(60) };
+                let pause = (self.poll * 2_u32.pow(batch.tries.min(6))).min(longest);
                 batch.tries += 1;
                 batch.due = Instant::now() + pause;
                 let mut state = self.state();
@@ -175,7 +196,7 @@ impl Shared {
         let flags = first.shape.flags(&batch.name, batch.wishes.len(), &printed);
         let folders = batch.wishes.iter().map(|wish| wish.attempt.folder());
         let script = script(&self.program, &self.store, folders);
-        let said = self.client.call("sbatch", &flags, &script)?;
+        let said = self.call("sbatch", &flags, &script)?;
         queue::submitted(&said).ok_or_else(|| Trouble::Said("sbatch".to_owned(), said.trim().to_owned()))
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::super::client::Trouble;
 use super::super::ending::How;
 use super::super::queue::{self, FORMAT, Row};
+use super::hand_over::unusable;
 use super::{Shared, Sight};
 use crate::run::attempt::Attempt;
 use crate::run::submission::Submission;
@@ -35,7 +36,7 @@ impl Shared {
                 self.state().trouble = None;
                 rows
             }
-            Err(trouble) => return self.tell_trouble(&trouble),
+            Err(trouble) => return self.not_answered(&trouble),
         };
         let (left_to_pilots, wanted): (Vec<_>, Vec<_>) = wanted
             .into_iter()
@@ -114,7 +115,7 @@ impl Shared {
             format!("--format={FORMAT}"),
         ];
         arguments.extend(wanted_names(names));
-        Ok(queue::rows(&self.client.call("squeue", &arguments, "")?))
+        Ok(queue::rows(&self.call("squeue", &arguments, "")?))
     }
 
     /// Asks `scontrol`, and `sacct` where there is accounting, for one job. None: they do not know it.
@@ -145,6 +146,25 @@ impl Shared {
         let said = self.client.call("sacct", &arguments, "").ok();
         let accounted = said.and_then(|text| queue::accounted(&text));
         Ok(accounted.map(|(state, node)| (state, node, None)))
+    }
+
+    /// The queue could not be asked. That is no end, unless there seems to be no Slurm here: then those who wait are told so, and what
+    /// an earlier run has handed over is left to the next one.
+    fn not_answered(&self, trouble: &Trouble) {
+        let asked = {
+            let mut state = self.state();
+            state.asked_in_vain += 1;
+            state.asked_in_vain
+        };
+        if !self.is_given_up(trouble, asked) {
+            return self.tell_trouble(trouble);
+        }
+        let error = unusable(format!("Slurm cannot be asked how its jobs stand: {trouble}"));
+        let mut state = self.state();
+        for watch in state.watches.values_mut().filter(|watch| watch.is_alive()) {
+            watch.sight = Sight::OutOfReach(error.clone());
+        }
+        self.changed.notify_all();
     }
 
     /// Tells those who wait that the queue cannot be asked, once.

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use self::batch::{Batch, new_name};
 use self::watch::Watch;
-use super::client::Client;
+use super::client::{Client, Trouble};
 use super::ending::Ending;
 use super::pilot::Queue;
 use super::shape::Shape;
@@ -45,6 +45,10 @@ fn gather(count: usize, poll: Duration) -> Duration {
 /// How often the thread looks for what there is to do.
 const TICK: Duration = Duration::from_millis(100);
 
+/// So often a Slurm that seems not to be set up here is asked before that is believed, if it has never answered otherwise: a
+/// controller that starts anew may not give out the configuration for a moment.
+const UNANSWERED: u32 = 3;
+
 /// So many of the last lines that a job printed are told.
 const PRINTED: usize = 8;
 
@@ -66,6 +70,8 @@ pub(super) enum Sight {
     Alive,
     /// Slurm does not want it.
     Refused(StageError),
+    /// An earlier run has handed it over, and Slurm cannot be asked for it here.
+    OutOfReach(StageError),
     /// It has ended.
     Ended(Ending),
     /// An earlier run did not come to submit it.
@@ -101,6 +107,10 @@ struct State {
     closed: bool,
     /// What is wrong with the queue's programs, as it was told last.
     trouble: Option<String>,
+    /// Whether a program of Slurm has ever said something else than that Slurm is not set up here.
+    is_usable: bool,
+    /// How often the queue was asked before that.
+    asked_in_vain: u32,
 }
 
 #[derive(Debug)]
@@ -203,7 +213,11 @@ impl Desk {
     pub(super) fn forget(&self, attempt: &str) {
         let printed = self.shared.printed_by(attempt);
         let mut state = self.shared.state();
-        let submission = state.watches.remove(attempt).and_then(|watch| watch.submission);
+        let watch = state.watches.remove(attempt);
+        let watch = watch.filter(|watch| !matches!(watch.sight, Sight::OutOfReach(_)));
+        let Some(submission) = watch.map(|watch| watch.submission) else {
+            return;
+        };
         let is_of_pilot = submission.is_some_and(|submission| self.shared.queue(&submission.name).is_some());
         let printed = printed.filter(|_| !is_of_pilot);
         if let Some(path) = printed.filter(|_| state.stopping != Some(Stopping::Leave)) {
@@ -260,6 +274,21 @@ impl Drop for Desk {
 impl Shared {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Calls a program of Slurm, and learns from its answer whether Slurm can be used here.
+    fn call(&self, program: &str, arguments: &[String], stdin: &str) -> Result<String, Trouble> {
+        let told = self.client.call(program, arguments, stdin);
+        if !told.as_ref().is_err_and(Trouble::is_unusable) {
+            self.state().is_usable = true;
+        }
+        told
+    }
+
+    /// Whether a Slurm that seems not to be set up is believed to be so, when it was asked so often.
+    fn is_given_up(&self, trouble: &Trouble, asked: u32) -> bool {
+        let is_missing = matches!(trouble, Trouble::Missing(_));
+        trouble.is_unusable() && !self.state().is_usable && (is_missing || asked >= UNANSWERED)
     }
 
     /// Where what jobs print goes.

@@ -105,7 +105,7 @@ impl Shared {
         shape.minutes = Some(((pilot.time / 60.0).ceil() as u64).max(1));
         let flags = shape.flags(&name, more, &self.printed());
         let script = pilot_script(&self.program, &self.store, queue.folder(), pilot.time);
-        match self.client.call("sbatch", &flags, &script) {
+        match self.call("sbatch", &flags, &script) {
             Err(trouble) if trouble.is_refusal() => {
                 let error = StageError::new(format!("no pilot could be submitted to Slurm: {trouble}"));
                 let mut state = self.state();
