@@ -132,7 +132,10 @@ impl Drawing for LineChart {
             x: &self.x_label,
             y: &self.y_label,
             marks: [if self.whole_x { whole_marks(low, high, 12) } else { 8 }, 8],
-            decimals: [0, decimals(top - bottom)],
+            decimals: [
+                if self.whole_x { 0 } else { decimals(high - low) },
+                decimals(top - bottom),
+            ],
             is_small: false,
         };
         let mut chart = axes.draw(&plot, (low..high, bottom..top), scale)?;
@@ -167,6 +170,7 @@ pub(super) fn decimals(extent: f64) -> usize {
     match extent {
         extent if extent < 0.15 => 3,
         extent if extent < 2.0 => 2,
+        extent if extent < 16.0 => 1,
         _ => 0,
     }
 }
@@ -281,6 +285,24 @@ mod tests {
             levels: Vec::new(),
         };
         assert!(chart.picture().unwrap().svg.contains("none"));
+    }
+
+    #[test]
+    fn marks_closer_than_one_are_told_apart() {
+        let chart = LineChart {
+            title: String::new(),
+            x_label: "hours".to_owned(),
+            y_label: "AP50".to_owned(),
+            whole_x: false,
+            limits: (0.0, 1.0),
+            series: vec![Series {
+                name: "v1".to_owned(),
+                points: [3.0, 6.0].map(|x| Point { x, y: 0.5, half: None }).to_vec(),
+            }],
+            levels: Vec::new(),
+        };
+        let svg = chart.picture().unwrap().svg;
+        assert!(svg.contains("3.5") && svg.contains("5.5"), "{svg}");
     }
 
     #[test]
