@@ -583,6 +583,68 @@ fn pilots_of_a_run_that_was_killed_serve_the_next_one() {
 }
 
 #[test]
+fn what_jobs_have_left_goes_with_gc_once_nobody_waits_for_it() {
+    let cluster = Cluster::new(&stages(2), "pilot = {allocations = 1, time = '10min'}\n");
+    cluster.done("run p.yaml");
+    wait_for("the pilot has ended", || {
+        cluster.states().iter().all(|state| state == "COMPLETED")
+    });
+    let slurm = cluster.project.path(".asm-pipe/slurm");
+    let dry = cluster.done("cache gc --dry-run").stdout;
+    assert!(dry.contains("(what jobs of Slurm have left)"), "{dry}");
+    let removed = &cluster.done("cache gc --format json").json()["removed"];
+    let names: Vec<&String> = removed["slurm"].as_object().unwrap().keys().collect();
+    assert!(
+        names[0].starts_with("asm-pipe-pilot-") && names[1].starts_with("queue/"),
+        "{names:?}"
+    );
+    assert!(removed["bytes"].as_u64() >= removed["slurm"][names[1]].as_u64());
+    assert_eq!(names.len(), 2);
+    assert_eq!(below(&slurm), 0);
+    assert!(cluster.done("cache gc").stdout.contains("there is nothing to remove"));
+    cluster.done("run p.yaml --force s0 --force s1");
+}
+
+#[test]
+fn gc_leaves_what_a_run_is_waiting_for() {
+    let text = format!(
+        "stages:\n{}",
+        stage(
+            "s",
+            "touch $MARK; until test -e $GO; do sleep 0.05; done; echo x > {out.x}",
+            ""
+        )
+    );
+    for settings in ["", "pilot = {allocations = 1, time = '10min'}\n"] {
+        let cluster = Cluster::new(&text, settings);
+        let mark = cluster.project.path("mark");
+        let mut run = cluster.command("run p.yaml");
+        run.env("MARK", &mark)
+            .env("GO", cluster.project.path("go"))
+            .stderr(Stdio::null());
+        let mut run = run.spawn().unwrap();
+        wait_for("it has begun", || mark.exists());
+        let before = below(&cluster.project.path(".asm-pipe/slurm"));
+        assert!(before > 0);
+        let removed = &cluster.done("cache gc --keep-runs 0 --format json").json()["removed"];
+        assert_eq!(removed["slurm"], serde_json::json!({}));
+        run.kill().unwrap();
+        run.wait().unwrap();
+        // The job goes on, and the next run with it.
+        let removed = &cluster.done("cache gc --format json").json()["removed"];
+        assert_eq!(removed["slurm"], serde_json::json!({}));
+        cluster.project.file("go", "");
+        cluster.done("run p.yaml");
+        assert_eq!(cluster.jobs().len(), 1);
+    }
+}
+
+/// How many files there are below a folder.
+fn below(folder: &std::path::Path) -> usize {
+    crate::remote::files(folder).len()
+}
+
+#[test]
 fn ctrl_c_takes_back_what_pilots_have_not_done() {
     let text = format!(
         "stages:\n{}{}",

@@ -5,6 +5,7 @@
 use std::collections::{BTreeSet, HashSet};
 use std::time::Duration;
 
+use super::slurm::leftovers;
 use super::usage::{Usage, usages};
 use crate::store::{Census, Digest, Garbage, Store, StoreError, Wanted};
 
@@ -88,6 +89,8 @@ fn survey_beside(
         }
     }
     survey.garbage = store.garbage(census, &wanted)?;
+    let scratch = &survey.garbage.scratch;
+    survey.garbage.slurm = leftovers(store.root(), |key| scratch.contains_key(key), !survey.living.is_empty());
     let all: u64 = census.objects.values().sum();
     survey.kept_bytes = all.saturating_sub(survey.garbage.objects.values().sum());
     Ok(survey)

@@ -55,6 +55,8 @@ pub struct Garbage {
     pub runs: BTreeMap<String, u64>,
     /// What was set aside as damaged, with its bytes.
     pub damaged: BTreeMap<String, u64>,
+    /// What jobs of a cluster have left, by its path in their folder, with its bytes. Whoever knows such jobs adds it.
+    pub slurm: BTreeMap<String, u64>,
 }
 
 impl Garbage {
@@ -67,7 +69,7 @@ impl Garbage {
     /// Bytes that removing it frees.
     #[must_use]
     pub fn bytes(&self) -> u64 {
-        let named = [&self.scratch, &self.runs, &self.damaged];
+        let named = [&self.scratch, &self.runs, &self.damaged, &self.slurm];
         self.objects
             .values()
             .chain(named.into_iter().flat_map(BTreeMap::values))
@@ -105,6 +107,7 @@ impl Garbage {
         self.scratch.retain(|name, _| other.scratch.contains_key(name));
         self.runs.retain(|name, _| other.runs.contains_key(name));
         self.damaged.retain(|name, _| other.damaged.contains_key(name));
+        self.slurm.retain(|name, _| other.slurm.contains_key(name));
         self
     }
 }
@@ -149,6 +152,7 @@ impl Store {
             scratch: self.sized("scratch", is_kept_scratch)?,
             runs: self.sized("runs", |name| wanted.runs.contains(name))?,
             damaged: self.sized("damaged", |_| false)?,
+            slurm: BTreeMap::new(),
         })
     }
 
@@ -175,8 +179,10 @@ impl Store {
         let views = garbage.views.iter().map(|name| ("views", name));
         let damaged = garbage.damaged.keys().map(|name| ("damaged", name));
         let runs = garbage.runs.keys().map(|name| ("runs", name));
-        for (part, name) in views.chain(damaged).chain(runs) {
-            away(&self.root().join(part).join(name), &format!("{part}-{name}"))?;
+        let slurm = garbage.slurm.keys().map(|name| ("slurm", name));
+        for (part, name) in views.chain(damaged).chain(runs).chain(slurm) {
+            let aside = format!("{part}-{}", name.replace('/', "-"));
+            away(&self.root().join(part).join(name), &aside)?;
         }
         for name in garbage.scratch.keys() {
             let lock = name.parse().map(|key: Digest| self.try_lock(&key));

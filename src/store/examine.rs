@@ -91,7 +91,7 @@ pub fn examine(root: &Path) -> Examined {
 /// The folders in a store that this user may not write to.
 fn closed(root: &Path) -> Vec<PathBuf> {
     let parts = [
-        "objects", "records", "runs", "locks", "scratch", "index", "views", "history", "tmp",
+        "objects", "records", "runs", "locks", "scratch", "index", "views", "history", "slurm", "tmp",
     ];
     let parts = parts.map(|name| root.join(name));
     let shards = parts[..2]

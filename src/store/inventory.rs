@@ -44,7 +44,7 @@ pub struct Inventory {
     pub runs: Part,
     /// What was not what its name says, set aside.
     pub damaged: Part,
-    /// Everything else: indexes, histories, locks, temporary files.
+    /// Everything else: indexes, histories, locks, what jobs of a cluster print, temporary files.
     pub other: Part,
 }
 
@@ -79,7 +79,7 @@ impl Store {
         };
         let own = |data: &Metadata| if data.nlink() > 1 { 0 } else { data.len() };
         let all = |data: &Metadata| data.len();
-        let others = ["history", "index", "locks", "tmp"];
+        let others = ["history", "index", "locks", "slurm", "tmp"];
         Inventory {
             objects: files("objects"),
             records: files("records"),

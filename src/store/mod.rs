@@ -17,7 +17,7 @@
 //! locks/<key>             who is making a key; the kernel lets go at the owner's death
 //! locks/gate, in-use      keep the collector and those who use the content apart
 //! scratch/<key>/          where a stage works; survives a job that was cut off
-//! slurm/                  what jobs of a cluster print besides, while they are watched
+//! slurm/                  what jobs of a cluster print besides, while they are watched, and queues of pilots
 //! runs/                   journals
 //! damaged/                objects that were not what their name says
 //! index/stamps            size, mtime, ctime and inode of each object when it was last known to be good

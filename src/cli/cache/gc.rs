@@ -53,6 +53,7 @@ fn told(garbage: &Garbage) -> serde_json::Value {
         "scratch": garbage.scratch,
         "runs": garbage.runs,
         "damaged": garbage.damaged,
+        "slurm": garbage.slurm,
     })
 }
 
@@ -88,6 +89,7 @@ fn shown(survey: &Survey, policy: &Policy) -> String {
         ("(work that was cut off)", "folder", &garbage.scratch),
         ("(runs)", "run", &garbage.runs),
         ("(damaged)", "file", &garbage.damaged),
+        ("(what jobs of Slurm have left)", "file", &garbage.slurm),
     ] {
         if !parts.is_empty() {
             rows.push(vec![

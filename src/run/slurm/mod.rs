@@ -12,6 +12,7 @@ mod desk;
 mod ending;
 mod examine;
 mod follow;
+mod leftovers;
 mod pilot;
 mod queue;
 mod shape;
@@ -23,6 +24,7 @@ use self::desk::{Desk, Wish};
 use self::ending::Ending;
 pub use self::examine::{Examined, Partition, examine};
 use self::follow::{Followed, follow};
+pub(in crate::run) use self::leftovers::leftovers;
 pub use self::pilot::pilot;
 use self::shape::Shape;
 use super::attempt::Attempt;
@@ -34,6 +36,14 @@ use crate::stage::{Job, Outcome, Registry, Reporter, StageError};
 
 /// How often a job is handed over again that was lost with its node or had to give way, and how often its memory grows.
 const AGAIN: u32 = 3;
+
+/// What the names of all jobs begin with.
+const PREFIX: &str = "asm-pipe-";
+
+/// Where what jobs print goes, and the queues of pilots are.
+fn place(store: &Path) -> PathBuf {
+    store.join("slurm")
+}
 
 /// How Slurm is used in a run.
 #[derive(Clone, Debug, PartialEq)]

@@ -27,6 +27,9 @@ use crate::store::Digest;
 /// What the names of pilots' jobs begin with.
 const PREFIX: &str = "asm-pipe-pilot-";
 
+/// Where the queues are, in the folder of what is Slurm's.
+pub(super) const QUEUES: &str = "queue";
+
 /// A pilot without a ticket waits this long for one: what the jobs just done make possible comes soon.
 const LINGER: Duration = Duration::from_secs(5);
 
@@ -52,7 +55,7 @@ impl Queue {
     pub(super) fn make(place: &Path, shape: &Shape) -> std::io::Result<Self> {
         let name = Digest::of_bytes(format!("{} {shape:?}", place.display()).as_bytes()).to_string();
         let queue = Self {
-            folder: place.join("queue").join(&name[..12]),
+            folder: place.join(QUEUES).join(&name[..12]),
         };
         fs_err::create_dir_all(queue.ready())?;
         fs_err::create_dir_all(queue.claimed())?;
@@ -62,14 +65,13 @@ impl Queue {
 
     /// The queue whose pilots have this name.
     pub(super) fn of(place: &Path, name: &str) -> Option<Self> {
-        let folder = place.join("queue").join(name.strip_prefix(PREFIX)?);
+        let folder = place.join(QUEUES).join(name.strip_prefix(PREFIX)?);
         Some(Self { folder })
     }
 
     /// The name of its pilots' jobs.
     pub(super) fn name(&self) -> String {
-        let name = self.folder.file_name().unwrap_or_default();
-        format!("{PREFIX}{}", name.to_string_lossy())
+        name(&self.folder.file_name().unwrap_or_default().to_string_lossy())
     }
 
     pub(super) fn folder(&self) -> &Path {
@@ -132,6 +134,11 @@ impl Queue {
     fn claimed(&self) -> PathBuf {
         self.folder.join("claimed")
     }
+}
+
+/// The name of the pilots' jobs of a queue in this folder.
+pub(super) fn name(folder: &str) -> String {
+    format!("{PREFIX}{folder}")
 }
 
 fn names(folder: &Path) -> std::io::Result<Vec<String>> {

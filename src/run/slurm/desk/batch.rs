@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
+use super::super::PREFIX;
 use super::super::shape::Shape;
 use super::Wish;
 use crate::run::clock::now;
@@ -12,9 +13,6 @@ use crate::store::Digest;
 
 /// No more go in one batch: clusters bound the length of arrays, usually by 1000.
 const MOST: usize = 500;
-
-/// What all names of ours begin with.
-const PREFIX: &str = "asm-pipe-";
 
 /// Jobs that go together under one name.
 #[derive(Debug)]

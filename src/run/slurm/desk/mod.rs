@@ -15,6 +15,7 @@ use self::watch::Watch;
 use super::client::{Client, Trouble};
 use super::ending::Ending;
 use super::pilot::Queue;
+use super::place;
 use super::shape::Shape;
 use crate::project;
 use crate::run::attempt::Attempt;
@@ -293,7 +294,7 @@ impl Shared {
 
     /// Where what jobs print goes.
     fn printed(&self) -> PathBuf {
-        self.store.join("slurm")
+        place(&self.store)
     }
 
     /// The queue whose pilots have this name, if it is one's.
