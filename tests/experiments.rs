@@ -333,7 +333,7 @@ fn the_shipped_experiments_are_planned_and_their_members_share_the_initial_model
     let project = Project::new();
     // Of the optimizers each member has a training of its own.
     for (name, members, trainings) in [
-        ("strategies", 27, 3),
+        ("strategies", 21, 3),
         ("references", 18, 3),
         ("initial_size", 32, 8),
         ("presets", 30, 3),
