@@ -60,7 +60,7 @@ impl Clinic {
         let calls = self.project.path("calls").display().to_string();
         self.script("sbatch", &format!("echo \"$*\" >> '{calls}'; echo slurm 23.11.4"))
             .script("scontrol", "echo 'Slurmctld(primary) at head is UP'")
-            .script("sinfo", "echo 'cpu|up|idle|node1'")
+            .script("sinfo", "echo 'cpu|up|idle|node1|a'; echo 'cpu|up|mixed|node2|a'")
             .script("sacctmgr", "echo lab")
             .script("squeue", "")
             .script("scancel", "")
@@ -259,7 +259,7 @@ fn slurm_is_asked_for_what_the_project_file_wants_and_given_no_job() {
     let found = clinic.found("");
     assert_eq!(found.code, 0, "{found:#?}");
     assert!(found.said("slurm: controller").contains("is UP"));
-    assert!(found.said("slurm: partition").contains("1 of 1 machines"));
+    assert!(found.said("slurm: partition").contains("2 of 2 nodes"));
     set("gpu", "lab");
     let found = clinic.found("");
     assert!(

@@ -157,7 +157,7 @@ fn of_partitions(facts: &Facts, partitions: &BTreeMap<String, Partition>) -> Vec
 
 fn of_partition(name: &str, partition: &Partition) -> Finding {
     let (all, usable) = (partition.nodes.len(), partition.usable());
-    let said = format!("`{name}`: {usable} of {all} machines can be used");
+    let said = format!("`{name}`: {usable} of {all} nodes can be used");
     match (partition.is_up, usable) {
         (false, _) => Finding::warning(
             "partition",
@@ -175,9 +175,9 @@ fn of_partition(name: &str, partition: &Partition) -> Finding {
 
 /// Whether the machines of the cluster can be expected to see what jobs need.
 fn seen(facts: &Facts, partitions: &BTreeMap<String, Partition>) -> Vec<Finding> {
-    let mut nodes = partitions.values().flat_map(|partition| partition.nodes.keys());
-    let own = |node: &String| node.split('.').next() == facts.host.split('.').next();
-    let is_all_here = nodes.all(own);
+    let mut hosts = partitions.values().flat_map(|partition| partition.hosts.iter());
+    let own = |host: &String| host.split('.').next() == facts.host.split('.').next();
+    let is_all_here = hosts.all(own);
     let judged = facts.needed.iter().map(|(what, path, disk)| {
         let place = format!("{what}, {}, is on {}", path.display(), disk.kind);
         if is_all_here || disk.is_shared() || disk.kind.is_empty() {
@@ -232,6 +232,7 @@ mod tests {
         let partition = Partition {
             is_up: true,
             nodes: [node("n1", "idle"), node("n2", "down*")].into(),
+            hosts: ["n1.lab", "n2.lab"].map(str::to_owned).into(),
         };
         Facts {
             is_wanted: true,
@@ -357,7 +358,7 @@ mod tests {
             local(facts);
             facts.host = "n1.lab".to_owned();
             let partitions = facts.examined.partitions.as_mut().unwrap().as_mut().unwrap();
-            partitions.get_mut("cpu").unwrap().nodes.remove("n2");
+            partitions.get_mut("cpu").unwrap().hosts.remove("n2.lab");
         });
         assert_eq!(found, []);
     }

@@ -31,8 +31,10 @@ pub struct Examined {
 pub struct Partition {
     /// Whether jobs are started in it.
     pub is_up: bool,
-    /// Its machines, each with how it stands in Slurm's word.
+    /// Its nodes, each with how it stands in Slurm's word.
     pub nodes: BTreeMap<String, String>,
+    /// The machines that these are on.
+    pub hosts: BTreeSet<String>,
 }
 
 /// Looks at Slurm. Of its accounting nothing is asked unless `with_accounts`; all together takes no longer than `patience`.
@@ -62,7 +64,7 @@ pub fn examine(path: Option<&OsStr>, with_accounts: bool, patience: Duration) ->
     if !matches!(found.controllers, Some(Ok(_))) {
         return found;
     }
-    let nodes = ask("sinfo", &["--noheader", "--Node", "--format=%R|%a|%T|%n"]);
+    let nodes = ask("sinfo", &["--noheader", "--Node", "--format=%R|%a|%T|%N|%n"]);
     found.partitions = Some(said(nodes).map(|text| partitions(&text)));
     if with_accounts {
         let user = format!("user={}", maker().user);
@@ -95,19 +97,20 @@ fn controllers(text: &str) -> Vec<String> {
     lines.filter(|line| line.starts_with("Slurmctld")).collect()
 }
 
-/// `cpu|up|idle|node1`, a line for each node of each partition.
+/// `cpu|up|idle|node1|machine1`, a line for each node of each partition.
 fn partitions(text: &str) -> BTreeMap<String, Partition> {
     let mut found: BTreeMap<String, Partition> = BTreeMap::new();
     for line in text.lines() {
         let mut fields = line.trim().split('|');
-        let (Some(name), Some(available), Some(state), Some(node)) =
-            (fields.next(), fields.next(), fields.next(), fields.next())
-        else {
+        let mut field = || fields.next();
+        let (Some(name), Some(available), Some(state), Some(node)) = (field(), field(), field(), field()) else {
             continue;
         };
+        let host = field().filter(|host| !host.is_empty()).unwrap_or(node);
         let partition = found.entry(name.to_owned()).or_default();
         partition.is_up = available == "up";
         partition.nodes.insert(node.to_owned(), state.to_lowercase());
+        partition.hosts.insert(host.to_owned());
     }
     found
 }
@@ -118,7 +121,7 @@ fn accounts(text: &str) -> BTreeSet<String> {
 }
 
 impl Partition {
-    /// How many of its machines may start jobs now or later.
+    /// How many of its nodes may start jobs now or later.
     #[must_use]
     pub fn usable(&self) -> usize {
         let lost = ["down", "drain", "fail", "unk", "powered_down*", "not_responding"];
@@ -134,10 +137,12 @@ mod tests {
 
     #[test]
     fn partitions_are_read_with_their_nodes_and_those_that_are_lost() {
-        let found = partitions("cpu|up|idle|node1\ncpu|up|down*|node2\ngpu|down|drained|node3\nwhat is this\n\n");
+        let found = partitions("cpu|up|idle|node1|a\ncpu|up|down*|node2|a\ngpu|down|drained|node3\nwhat is this\n\n");
         assert_eq!(found.keys().collect::<Vec<_>>(), ["cpu", "gpu"]);
         assert!(found["cpu"].is_up && !found["gpu"].is_up);
         assert_eq!((found["cpu"].nodes.len(), found["cpu"].usable()), (2, 1));
+        assert_eq!(found["cpu"].hosts, BTreeSet::from(["a".to_owned()]));
+        assert_eq!(found["gpu"].hosts, BTreeSet::from(["node3".to_owned()]));
         assert_eq!(found["gpu"].usable(), 0);
     }
 
