@@ -87,6 +87,9 @@ function drawCurves(host, {series, levels, xLabel, yLabel, whole, signed}) {
   let [left, right] = xs.length ? [Math.min(...xs), Math.max(...xs)] : [0, 1];
   if (left >= 0 && left < 0.35 * right) left = 0;
   if (right - left < 1e-9) { left -= 0.5; right += 0.5; }
+  const up = ticks(low, high, 6);
+  // Long figures get room of their own: the name of what is up stands left of them.
+  box.left = Math.max(box.left, 28 + 7.6 * Math.max(...up.map((t) => tickText(t, up).length)));
   const X = (x) => box.left + (x - left) / (right - left) * (box.right - box.left);
   const Y = (y) => box.bottom - (y - low) / (high - low) * (box.bottom - box.top);
   const svg = shape("svg", {viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `${yLabel} over ${xLabel}`});
@@ -95,7 +98,6 @@ function drawCurves(host, {series, levels, xLabel, yLabel, whole, signed}) {
   clipping.append(shape("rect", {x: box.left, y: box.top, width: box.right - box.left, height: box.bottom - box.top}));
   svg.append(clipping);
   const across = whole ? ticks(left, right, Math.min(10, right - left || 1)).filter((t) => Number.isInteger(t)) : ticks(left, right, width < 440 ? 4 : 8);
-  const up = ticks(low, high, 6);
   for (const t of up) {
     svg.append(shape("line", {class: "grid", x1: box.left, x2: box.right, y1: Y(t), y2: Y(t)}), shape("text", {x: box.left - 8, y: Y(t) + 4, "text-anchor": "end"}, tickText(t, up)));
   }
@@ -178,7 +180,7 @@ function curveFigure(data, group, hidden, redrawAll) {
   const host = element("div", {className: "chart"}), legend = element("div", {className: "legend"});
   const tools = element("div", {className: "choice"});
   const saving = element("span", {className: "saving"});
-  const node = element("figure", {}, element("div", {className: "top"}, element("h3", {}, group.title), saving), element("figcaption", {}, group.about), tools, host, legend);
+  const node = element("figure", {}, element("div", {className: "top"}, element("h3", {}, group.title), saving), element("figcaption", {}, group.about + (group.id === "ap" && data.strategies.some((own) => own.full) ? " The dashed line is full supervision." : "")), tools, host, legend);
   node.dataset.chart = group.id;
   const label = (list, key) => list.find((entry) => entry.key === key).label;
   let svg = null;

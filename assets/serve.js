@@ -35,6 +35,8 @@
     if (state.graphs.length > 1) at("families").replaceChildren(choice("Pipeline", state.graphs.map(([family]) => ({key: family, label: family})), state.family, (family) => { state.family = family; graph(); colours(); }));
     const picture = new DOMParser().parseFromString(shown[1], "image/svg+xml").documentElement;
     at("graph").replaceChildren(document.importNode(picture, true));
+    // A graph that is wider than the page begins at its middle, where its first stages are.
+    at("graph").scrollLeft = (at("graph").scrollWidth - at("graph").clientWidth) / 2;
   }
 
   function colours() {

@@ -84,7 +84,7 @@ const GROUPS: [Listed; 7] = [
     (
         "ap",
         "Average precision over annotation",
-        "On the test images. Mean over seeds; the band is the 95 % interval of the mean by Student's t. The dashed line is full supervision.",
+        "On the test images. Mean over seeds; the band is the 95 % interval of the mean by Student's t.",
         "hours",
         &[
             ("ap50", "AP50"),

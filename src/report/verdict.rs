@@ -7,6 +7,9 @@ use crate::statistics::{Mean, least_difference, least_wilcoxon, paired_t};
 /// The level below which a difference is claimed.
 const LEVEL: f64 = 0.05;
 
+/// Below this AP50 a model finds next to nothing.
+const FOUND: f64 = 0.05;
+
 /// What can be said, and what must be known to read it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Verdict {
@@ -289,6 +292,13 @@ fn cautions(main: &AxisComparison) -> Vec<String> {
                 "No full supervision: shares are of the best last AP50, which favours whoever has it.".to_owned(),
             );
         }
+        let last = main.standings.iter().filter_map(|standing| Some(standing.last?.mean));
+        let best = last.fold(0.0, f64::max);
+        if best < FOUND {
+            cautions.push(format!(
+                "The best last AP50 is {best:.3}: the models find next to nothing, and what differs means nothing."
+            ));
+        }
         let uneven = main
             .standings
             .iter()
@@ -399,6 +409,10 @@ mod tests {
             "{found:?}"
         );
         assert!(found.findings.iter().all(|text| !text.contains("highest")), "{found:?}");
+        let warned = |found: &Verdict| found.cautions.iter().any(|text| text.contains("find next to nothing"));
+        assert!(warned(&found), "{found:?}");
+        let learnt = [trial("a", 0, 1.0, &[0.0, 0.3]), trial("b", 0, 1.0, &[0.0, 0.01])];
+        assert!(!warned(&verdict(&learnt)));
     }
 
     #[test]

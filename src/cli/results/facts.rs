@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::cli::figures::duration;
 use crate::plan::Node;
-use crate::report::RoundRow;
+use crate::report::{RoundRow, Trial, strategies};
 use crate::store::{Digest, Record};
 
 /// The facts in the order in which they are told.
@@ -99,11 +99,30 @@ fn presets_text(presets: &Presets<'_>) -> String {
     shown.collect::<Vec<_>>().join("; ")
 }
 
-/// What is compared and by which preset, for the head of a page.
-pub(super) fn lead(strategies: &[&str], presets: &Presets<'_>) -> String {
-    let of = format!("Active learning for object detection: {}.", strategies.join(", "));
+/// Names that a sentence has room for.
+const NAMED: usize = 10;
+
+/// What is compared and by which preset, for the head of a page. Of many strategies, as a matrix makes them, the families are named.
+pub(super) fn lead(trials: &[Trial], presets: &Presets<'_>) -> String {
+    let strategies = strategies(trials);
+    let mut named: Vec<&str> = strategies.clone();
+    let mut of = "Active learning for object detection: ".to_owned();
+    if strategies.len() > NAMED {
+        named = Vec::new();
+        for trial in trials {
+            if !named.contains(&trial.family.as_str()) {
+                named.push(&trial.family);
+            }
+        }
+        of += &format!("{} variants of ", strategies.len());
+    }
+    of += &format!("{}.", named.join(", "));
     match presets.len() {
         0 => of,
+        1 if strategies.len() > NAMED => match presets.first_key_value() {
+            Some((preset, own)) if own.len() == strategies.len() => format!("{of} Preset {preset}: all."),
+            _ => format!("{of} Preset {}.", presets_text(presets)),
+        },
         1 => format!("{of} Preset {}.", presets_text(presets)),
         _ => format!("{of} Presets {}.", presets_text(presets)),
     }
@@ -137,6 +156,7 @@ fn shown(value: &Value) -> Option<String> {
 mod tests {
     use super::{lead, presets, presets_text};
     use crate::plan::Node;
+    use crate::report::Trial;
     use serde_json::json;
 
     #[test]
@@ -156,11 +176,35 @@ mod tests {
         ];
         let found = presets(nodes.iter());
         assert_eq!(presets_text(&found), "as_published: old; sound: old, v1");
+        let trials = |names: &[&str]| -> Vec<Trial> {
+            let trial = |name: &&str| Trial {
+                strategy: (*name).to_owned(),
+                family: name.split('=').next().unwrap_or_default().to_owned(),
+                ..Trial::default()
+            };
+            names.iter().map(trial).collect()
+        };
         assert_eq!(
-            lead(&["v1", "old"], &found),
+            lead(&trials(&["v1", "old"]), &found),
             "Active learning for object detection: v1, old. Presets as_published: old; sound: old, v1."
         );
         assert!(presets(nodes[4..].iter()).is_empty());
-        assert!(lead(&["v1"], &presets(nodes[4..].iter())).ends_with("detection: v1."));
+        assert!(lead(&trials(&["v1"]), &presets(nodes[4..].iter())).ends_with("detection: v1."));
+
+        let many: Vec<String> = (0..12).map(|at| format!("v{}={at}", at % 2)).collect();
+        let many: Vec<&str> = many.iter().map(String::as_str).collect();
+        let all = node("draw-batch", json!({"preset": "sound"}), &[]);
+        let tables: Vec<Node> = many
+            .iter()
+            .map(|name| node("tables", json!({"strategy": name}), &[*name]))
+            .collect();
+        let all = Node {
+            pipelines: many.iter().map(|name| (*name).to_owned()).collect(),
+            ..all
+        };
+        assert_eq!(
+            lead(&trials(&many), &presets(tables.iter().chain([&all]))),
+            "Active learning for object detection: 12 variants of v0, v1. Preset sound: all."
+        );
     }
 }

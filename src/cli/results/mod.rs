@@ -23,7 +23,7 @@ use super::workspace::Workspace;
 use crate::artifact::write_json;
 use crate::plan::{Node, Plan};
 use crate::report::page::Page;
-use crate::report::{Grid, RoundRow, SummaryRow, Trial, strategies, summarise};
+use crate::report::{Grid, RoundRow, SummaryRow, Trial, summarise};
 use crate::run::{Forecast, Summary, forecast};
 use crate::store::{Digest, Output, Record, Store};
 use crate::table::{Table, TableError, write_atomically};
@@ -355,8 +355,7 @@ impl<'a> Part<'a> {
         let wants = |pipeline: &str| self.only.is_none_or(|only| only == pipeline);
         let sources = behind::Source::all(trace, wants);
         let behind = behind::behind(trace, &sources, &self.places, trials);
-        let names: Vec<&str> = strategies(trials);
-        let lead = facts::lead(&names, &facts::presets(self.nodes.iter().map(|(node, _)| *node)));
+        let lead = facts::lead(trials, &facts::presets(self.nodes.iter().map(|(node, _)| *node)));
         let own = |strategy: &str| tables.1.iter().any(|row| strategy == row.strategy);
         let params = loaded.params_by_strategy().into_iter();
         Page {
