@@ -24,7 +24,7 @@ impl Stage for Charts {
     fn info(&self) -> KindInfo {
         KindInfo {
             name: "charts".to_owned(),
-            version: 6,
+            version: 7,
             summary: "Charts of a table of rounds, as SVG and PNG".to_owned(),
             params: params_schema::<NoParams>(),
             inputs: vec![input("rounds", "table", "the table of rounds")],

@@ -79,7 +79,7 @@ impl Drawing for HeatChart {
                 let cheap = cost.as_ref().map_or(0.0, |(cost, _)| self.cheapness(*cost));
                 let fill = match cost {
                     Some(_) => between([225, 236, 244], [0, 90, 150], cheap),
-                    None => WHITE,
+                    None => RGBColor(240, 240, 240),
                 };
                 sheet.cell(cells.corners(row, column), fill)?;
                 if worded {
