@@ -4,7 +4,7 @@
 //! those of the newer models and of the small parts. Frozen parts, sizes and thresholds are theirs.
 
 mod faster_rcnn;
-mod named_weights;
+pub(crate) mod named_weights;
 mod names;
 mod retina_net;
 mod units;

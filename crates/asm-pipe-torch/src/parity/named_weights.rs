@@ -20,7 +20,7 @@ fn uniform(name: &str, count: usize) -> Vec<f64> {
 }
 
 /// Fills every variable by its name and its role.
-pub(super) fn fill(store: &nn::VarStore) {
+pub(crate) fn fill(store: &nn::VarStore) {
     for (name, mut tensor) in store.variables() {
         let shape = tensor.size();
         let leaf = name.rsplit('.').next().unwrap();
