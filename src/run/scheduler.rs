@@ -18,91 +18,11 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
+pub use super::happening::{Action, Because, Happening, Manner};
+pub use super::room::Limits;
+use super::room::Used;
 use super::task::{End, Fate, Task};
 use crate::plan::NodeId;
-
-/// What may be in use at once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// Processor cores.
-    pub cpus: u32,
-    /// Memory in MiB.
-    pub memory_mib: u64,
-    /// Graphics processors.
-    pub gpus: u32,
-    /// Jobs.
-    pub jobs: usize,
-    /// Jobs that other machines do, or are asked to.
-    pub away: usize,
-}
-
-/// Something that the scheduler is told.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Happening {
-    /// The run begins.
-    Begin,
-    /// A node's key is known, and whether the store has it.
-    Resolved {
-        /// The node.
-        node: NodeId,
-        /// Its key.
-        key: String,
-        /// Whether the store has the outputs.
-        hit: bool,
-        /// For a guard that was a hit: whether it says stop.
-        stop: bool,
-    },
-    /// A started node is being made by another run: it holds no resources while it waits.
-    Elsewhere(NodeId),
-    /// The other run has let go of it.
-    Released(NodeId),
-    /// A job is done and in the store.
-    Finished {
-        /// The node.
-        node: NodeId,
-        /// For a guard: whether it says stop.
-        stop: bool,
-    },
-    /// A job failed, or its key could not be found out.
-    Failed(NodeId),
-    /// A job ended because it was told to.
-    Stopped(NodeId),
-    /// The user asked to end: the first time take no new work, the second time end at once.
-    Interrupted,
-}
-
-/// Something that the scheduler wants done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Action {
-    /// Find out the key and whether the store has it.
-    Resolve(NodeId),
-    /// Run the job.
-    Start(NodeId),
-    /// The node is left out on account of this guard.
-    Prune(NodeId, NodeId),
-    /// The node cannot run.
-    Skip(NodeId, Because),
-    /// End the jobs that are running.
-    Stop(Manner),
-}
-
-/// Why a node is skipped.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Because {
-    /// This node failed.
-    Failed(NodeId),
-    /// The run was interrupted.
-    Interrupted,
-}
-
-/// How jobs are ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Manner {
-    /// Costly ones are asked to end, cheap ones come to their end.
-    Gently,
-    /// At once.
-    AtOnce,
-}
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Phase {
@@ -113,36 +33,6 @@ enum Phase {
     Elsewhere,
     Twin,
     Ended(End),
-}
-
-/// What jobs take together: kept as they come and go, for there may be thousands.
-#[derive(Clone, Copy, Debug, Default)]
-struct Used {
-    cpus: u64,
-    memory_mib: u128,
-    gpus: u64,
-    /// How many of them are larger than a limit.
-    oversized: usize,
-}
-
-impl Used {
-    fn with(self, other: Self) -> Self {
-        Self {
-            cpus: self.cpus + other.cpus,
-            memory_mib: self.memory_mib + other.memory_mib,
-            gpus: self.gpus + other.gpus,
-            oversized: self.oversized + other.oversized,
-        }
-    }
-
-    fn without(self, other: Self) -> Self {
-        Self {
-            cpus: self.cpus - other.cpus,
-            memory_mib: self.memory_mib - other.memory_mib,
-            gpus: self.gpus - other.gpus,
-            oversized: self.oversized - other.oversized,
-        }
-    }
 }
 
 /// How often a job that does not fit may be overtaken by smaller ones behind it.
@@ -511,14 +401,7 @@ impl Scheduler {
     }
 
     fn fits(&self, node: NodeId) -> bool {
-        if self.running.is_empty() {
-            return true;
-        }
-        let all = self.used.with(self.takes(node));
-        all.oversized == 0
-            && all.cpus <= u64::from(self.limits.cpus)
-            && all.memory_mib <= u128::from(self.limits.memory_mib)
-            && all.gpus <= u64::from(self.limits.gpus)
+        self.running.is_empty() || self.used.with(self.takes(node)).is_within(&self.limits)
     }
 
     fn is_oversized(&self, node: NodeId) -> bool {
