@@ -172,10 +172,10 @@ pub enum Role {
 }
 
 impl Role {
-    /// The role of a strategy or a family of them, by its name.
+    /// The role of a strategy or a family of them, by the first word of its name: `full`, `full_long`, `full (bccd)`.
     #[must_use]
     pub fn of(name: &str) -> Self {
-        match name.split(['_', '-']).next() {
+        match name.split(|letter: char| !letter.is_alphanumeric()).next() {
             Some("full" | "supervised") => Self::Full,
             Some("random") => Self::Random,
             _ => Self::Strategy,
@@ -261,6 +261,15 @@ mod tests {
         assert!(trials[0].curve(Axis::Boxes, "ap50").points().is_empty());
         assert_eq!((trials[0].role(), trials[1].role()), (Role::Strategy, Role::Random));
         assert_eq!(trials[1].last("ap50"), Some(0.3));
+    }
+
+    #[test]
+    fn the_first_word_of_a_name_is_its_role() {
+        for name in ["full", "full_long", "full (bccd)", "full initial=60"] {
+            assert_eq!(Role::of(name), Role::Full, "{name}");
+        }
+        assert_eq!(Role::of("random-boxes"), Role::Random);
+        assert_eq!(Role::of("fuller"), Role::Strategy);
     }
 
     #[test]
