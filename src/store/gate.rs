@@ -10,10 +10,9 @@
 //!
 //! A thread must not enter twice: the collector may have closed the gate in between.
 
-use std::fs::File;
 use std::time::{Duration, Instant};
 
-use super::lock::{Hold, hold_file};
+use super::lock::{Held, Hold, hold_file};
 use super::{Store, StoreError};
 
 /// How long the gate stays closed before those inside are given up on for now.
@@ -28,14 +27,14 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// While this is held, the collector removes nothing.
 #[derive(Debug)]
 pub struct InUse {
-    _file: File,
+    _file: Held,
 }
 
 /// While this is held, nobody is a user.
 #[derive(Debug)]
 pub struct Alone {
-    _gate: File,
-    _file: File,
+    _gate: Held,
+    _file: Held,
 }
 
 impl Store {

@@ -1,9 +1,11 @@
 //! Who is making a key: one holder at a time, between threads and between processes.
 //!
 //! The lock is the kernel's (`flock`) on an open file, so that it ends with its owner however that one ends. Each
-//! acquisition opens the file anew, and the kernel keeps the locks of two open files apart even within a process.
+//! acquisition opens the file anew, and the kernel keeps the locks of two open files apart even within a process. Closing the file would
+//! not give it back at once: a process that is just being started has the file open too, until its program begins.
 
 use std::fs::{File, OpenOptions, TryLockError};
+use std::ops::{Deref, DerefMut};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -14,7 +16,7 @@ use super::{Digest, Store, StoreError, atomic};
 pub struct KeyLock {
     key: Digest,
     path: PathBuf,
-    _file: File,
+    _held: Held,
 }
 
 impl KeyLock {
@@ -33,6 +35,31 @@ impl KeyLock {
     }
 }
 
+/// A locked file. Unlocked when dropped.
+#[derive(Debug)]
+pub(super) struct Held(File);
+
+impl Deref for Held {
+    type Target = File;
+
+    fn deref(&self) -> &File {
+        &self.0
+    }
+}
+
+impl DerefMut for Held {
+    fn deref_mut(&mut self) -> &mut File {
+        &mut self.0
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        // If that fails, the file's being closed still does it.
+        let _ = self.0.unlock();
+    }
+}
+
 /// Whether others may hold the same file meanwhile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Hold {
@@ -41,12 +68,12 @@ pub(super) enum Hold {
 }
 
 /// Locks the file at `path`, making it if needed. Without `wait`: none if somebody else has it.
-pub(super) fn lock_file(path: &Path, wait: bool) -> Result<Option<File>, StoreError> {
+pub(super) fn lock_file(path: &Path, wait: bool) -> Result<Option<Held>, StoreError> {
     hold_file(path, Hold::Alone, wait)
 }
 
 /// The same, alone or with others.
-pub(super) fn hold_file(path: &Path, hold: Hold, wait: bool) -> Result<Option<File>, StoreError> {
+pub(super) fn hold_file(path: &Path, hold: Hold, wait: bool) -> Result<Option<Held>, StoreError> {
     let failed = |error| StoreError::io("lock", path, error);
     loop {
         let mut options = OpenOptions::new();
@@ -75,7 +102,7 @@ pub(super) fn hold_file(path: &Path, hold: Hold, wait: bool) -> Result<Option<Fi
         // Removed or replaced while we waited: the lock is on a file without a name.
         let mine = file.metadata().map_err(failed)?;
         if fs_err::metadata(path).is_ok_and(|named| named.ino() == mine.ino() && named.dev() == mine.dev()) {
-            return Ok(Some(file));
+            return Ok(Some(Held(file)));
         }
     }
 }
@@ -103,11 +130,11 @@ impl Store {
 
     fn acquire(&self, key: &Digest, wait: bool) -> Result<Option<KeyLock>, StoreError> {
         let path = self.root().join("locks").join(key.to_string());
-        let file = self.told(lock_file(&path, wait))?;
-        Ok(file.map(|file| KeyLock {
+        let held = self.told(lock_file(&path, wait))?;
+        Ok(held.map(|held| KeyLock {
             key: *key,
             path,
-            _file: file,
+            _held: held,
         }))
     }
 }
@@ -156,6 +183,22 @@ mod tests {
         assert!(store.try_lock(&other).unwrap().is_some());
         drop(lock);
         assert!(store.try_lock(&key).unwrap().is_some());
+    }
+
+    #[test]
+    fn a_key_is_free_as_soon_as_it_is_given_back_whatever_is_being_started_meanwhile() {
+        let (_folder, store) = store();
+        let key = Digest::of_bytes(b"key");
+        std::thread::scope(|scope| {
+            let starting = scope.spawn(|| {
+                for _ in 0..200 {
+                    Command::new("true").status().unwrap();
+                }
+            });
+            while !starting.is_finished() {
+                drop(store.try_lock(&key).unwrap().expect("nobody has it"));
+            }
+        });
     }
 
     /// Runs the ignored test `child_that_holds_a_key` in another process, up to where it has the lock.
