@@ -28,7 +28,7 @@ struct Params {
     /// `skip` leaves the image out (of a box without area only the box) and counts it.
     #[serde(default)]
     on_error: OnError,
-    /// Take only so many images, from the lowest id on.
+    /// Take only so many images, evenly spread over the set in the order of their ids.
     #[serde(default)]
     limit: Option<usize>,
     /// Decode every image to find damaged ones.
@@ -48,7 +48,7 @@ impl Stage for ParseCoco {
         };
         KindInfo {
             name: "parse-coco".to_owned(),
-            version: 1,
+            version: 2,
             summary: "reads a COCO instances file with its images as a dataset".to_owned(),
             params: params_schema::<Params>(),
             inputs: Vec::new(),

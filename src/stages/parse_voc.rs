@@ -34,7 +34,7 @@ struct Params {
     /// `skip` leaves the image out (of a box without area only the box) and counts it.
     #[serde(default)]
     on_error: OnError,
-    /// Take only so many images, from the front of the set.
+    /// Take only so many images, evenly spread over the set.
     #[serde(default)]
     limit: Option<usize>,
     /// Decode every image to find damaged ones.
@@ -98,7 +98,7 @@ impl Stage for ParseVoc {
     fn info(&self) -> KindInfo {
         KindInfo {
             name: "parse-voc".to_owned(),
-            version: 2,
+            version: 3,
             summary: "reads Pascal VOC folders as one dataset".to_owned(),
             params: params_schema::<Params>(),
             inputs: Vec::new(),

@@ -29,7 +29,7 @@ struct Params {
     /// `skip` leaves the image out (of a box without area only the box) and counts it.
     #[serde(default)]
     on_error: OnError,
-    /// Take only so many images, from the front of the set, which is sorted by path.
+    /// Take only so many images, evenly spread over the set, which is sorted by path.
     #[serde(default)]
     limit: Option<usize>,
     /// Decode every image to find damaged ones.
@@ -49,7 +49,7 @@ impl Stage for ParseYolo {
     fn info(&self) -> KindInfo {
         KindInfo {
             name: "parse-yolo".to_owned(),
-            version: 1,
+            version: 2,
             summary: "reads a YOLO folder as a dataset".to_owned(),
             params: params_schema::<Params>(),
             inputs: Vec::new(),

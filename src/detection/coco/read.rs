@@ -10,6 +10,7 @@ use rayon::prelude::*;
 use super::document::{Written, WrittenAnnotation, WrittenImage, entries};
 use crate::detection::reading::{
     Fault, Loaded, OnProblem, Problem, ReadDataset, ReadError, flat_names, image, is_plain_name, place, position_of,
+    spread,
 };
 use crate::detection::{Annotation, BoundingBox, Marks, Source};
 
@@ -24,7 +25,7 @@ pub struct CocoOptions {
     pub classes: Vec<String>,
     /// What happens to an image with a problem.
     pub on_problem: OnProblem,
-    /// Only so many images, from the lowest id on.
+    /// Only so many images, evenly spread over the set in the order of their ids.
     pub limit: Option<usize>,
     /// Whether every image is decoded, to find those that are damaged.
     pub check_pixels: bool,
@@ -187,8 +188,7 @@ fn listed(written: &Written, options: &CocoOptions, faulty: &mut Vec<Faulty>) ->
             faulty.push(Faulty::image(at, Fault::IdTwice(name)));
         }
     }
-    kept.truncate(options.limit.unwrap_or(usize::MAX));
-    kept.into_iter().unzip()
+    spread(kept, options.limit).into_iter().unzip()
 }
 
 /// An image whose faults have no line yet: that takes another walk through the text.

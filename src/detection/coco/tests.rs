@@ -188,7 +188,7 @@ fn the_usual_layouts_are_found() {
 }
 
 #[test]
-fn a_limit_takes_the_lowest_ids() {
+fn a_limit_takes_so_many_of_the_set() {
     let folder = Folder::new(&file(&[r#"{"image_id": 9, "category_id": 7, "bbox": [1, 2, 3, 4]}"#]));
     let options = CocoOptions {
         limit: Some(1),

@@ -5,6 +5,7 @@
 //! Everything wrong with a folder is found before anything is said.
 
 mod image_file;
+mod limit;
 mod load;
 mod name;
 mod position;
@@ -12,6 +13,7 @@ mod problem;
 
 pub(super) use image_file::decode;
 pub use image_file::{digest, image_size};
+pub(super) use limit::spread;
 pub use load::{ImageSource, OnProblem, ReadDataset};
 pub(super) use load::{Loaded, image, place};
 pub use name::is_plain_name;

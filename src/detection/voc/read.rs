@@ -10,7 +10,7 @@ use rayon::prelude::*;
 use super::document::{self, Written, WrittenObject};
 use super::layout::{self, ANNOTATIONS, IMAGES, SETS};
 use crate::detection::reading::{
-    Fault, ImageSource, Loaded, OnProblem, Problem, ReadDataset, ReadError, image, is_plain_name, place,
+    Fault, ImageSource, Loaded, OnProblem, Problem, ReadDataset, ReadError, image, is_plain_name, place, spread,
 };
 use crate::detection::{AnnotatedImage, Annotation, BoundingBox, Marks};
 
@@ -25,7 +25,7 @@ pub struct VocOptions {
     pub origin: u8,
     /// What happens to an image with a problem.
     pub on_problem: OnProblem,
-    /// Only so many images, from the front of the set.
+    /// Only so many images, evenly spread over the set.
     pub limit: Option<usize>,
     /// Whether every image is decoded, to find those that are damaged.
     pub check_pixels: bool,
@@ -55,8 +55,8 @@ pub fn read(roots: &[PathBuf], options: &VocOptions, done: &(dyn Fn() + Sync)) -
     let roots = layout::roots(roots).map_err(|problem| ReadError {
         problems: vec![problem],
     })?;
-    let (mut entries, problems) = list(&roots, options)?;
-    entries.truncate(options.limit.unwrap_or(usize::MAX));
+    let (entries, problems) = list(&roots, options)?;
+    let entries = spread(entries, options.limit);
     let classes = if options.classes.is_empty() {
         classes(&roots)?
     } else {

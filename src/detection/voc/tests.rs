@@ -389,14 +389,20 @@ fn skipping_everything_is_an_error() {
 }
 
 #[test]
-fn a_limit_takes_the_front_of_the_set() {
-    let read = Folder::new()
+fn a_limit_takes_images_from_all_over_the_set() {
+    let folder = Folder::new();
+    for id in ["c", "d"] {
+        folder.image(id);
+        folder.xml(id, &annotation(id, &object("dog", [1.0, 1.0, 10.0, 20.0])));
+    }
+    folder.write("ImageSets/Main/trainval.txt", "b\na\nd\nc\n");
+    let read = folder
         .read(&VocOptions {
-            limit: Some(1),
+            limit: Some(2),
             ..VocOptions::default()
         })
         .unwrap();
-    assert_eq!(ids(&read.dataset), ["b"]);
+    assert_eq!(ids(&read.dataset), ["b", "d"]);
 }
 
 #[test]

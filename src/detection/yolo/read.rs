@@ -9,7 +9,9 @@ use rayon::prelude::*;
 
 use super::layout::{Layout, labels_of};
 use super::line;
-use crate::detection::reading::{Fault, Loaded, OnProblem, Problem, ReadDataset, ReadError, flat_names, image, place};
+use crate::detection::reading::{
+    Fault, Loaded, OnProblem, Problem, ReadDataset, ReadError, flat_names, image, place, spread,
+};
 use crate::detection::{Annotation, BoundingBox, Marks, Source};
 
 /// How a folder is to be read.
@@ -23,7 +25,7 @@ pub struct YoloOptions {
     pub classes: Vec<String>,
     /// What happens to an image with a problem.
     pub on_problem: OnProblem,
-    /// Only so many images, from the front of the set.
+    /// Only so many images, evenly spread over the set.
     pub limit: Option<usize>,
     /// Whether every image is decoded, to find those that are damaged.
     pub check_pixels: bool,
@@ -38,7 +40,7 @@ pub struct YoloOptions {
 pub fn read(options: &YoloOptions, done: &(dyn Fn() + Sync)) -> Result<ReadDataset, ReadError> {
     let root = &options.root;
     let layout = Layout::of(root)?;
-    let mut files = layout.images(root, &options.set)?;
+    let files = layout.images(root, &options.set)?;
     let classes = match options.classes.is_empty() {
         true => layout.classes.clone(),
         false => options.classes.clone(),
@@ -51,13 +53,11 @@ pub fn read(options: &YoloOptions, done: &(dyn Fn() + Sync)) -> Result<ReadDatas
     }
     // Named before the limit: an image is called the same with and without it.
     let inside = files.iter().map(|file| file.strip_prefix("images/").unwrap_or(file));
-    let mut names = flat_names(&inside.collect::<Vec<_>>());
-    let most = options.limit.unwrap_or(usize::MAX);
-    files.truncate(most);
-    names.truncate(most);
+    let names = flat_names(&inside.collect::<Vec<_>>());
+    let named = spread(files.into_iter().zip(names).collect(), options.limit);
     let (mut seen, mut problems) = (BTreeSet::new(), Vec::new());
     let mut entries = Vec::new();
-    for (file, name) in files.iter().zip(&names) {
+    for (file, name) in &named {
         if seen.insert(name) {
             entries.push((file, name));
         } else {
