@@ -41,7 +41,10 @@ class Worker:
     """A provider process that has done its job by its last message."""
 
     def __init__(self, threads):
-        self.process = subprocess.Popen([ASM_PIPE.with_name("asm-pipe-torch"), "work"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        program = ASM_PIPE.with_name("asm-pipe-torch")
+        described = json.loads(subprocess.run([program, "describe"], capture_output=True, check=True).stdout)
+        environment = described["environment"] | os.environ  # as asm-pipe starts it
+        self.process = subprocess.Popen([program, "work"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
         self.threads = threads
 
     def do(self, folder, kind, params, inputs, output):

@@ -12,7 +12,7 @@ pub(crate) const POOLED: i64 = 7;
 /// Convolutions of torchvision's second version.
 const CONVOLUTIONS: usize = 4;
 
-/// `[R, C, 7, 7]` to `[R, width]`.
+/// `[R, C, 7, 7]` to `[R, width]`; linear layers also take `[R, C * 7 * 7]`.
 #[derive(Debug)]
 pub(crate) enum BoxHead {
     /// Two fully connected layers (torchvision's `TwoMLPHead`).
@@ -39,6 +39,11 @@ impl BoxHead {
         // In torchvision's numbering a layer that flattens comes between.
         let last = Linear::new(&path.sub(CONVOLUTIONS + 1), pooled, width)?;
         Ok(Self::Convolved(convolutions, last))
+    }
+
+    /// Whether it does not matter to the first layer where in its box a feature was.
+    pub(crate) fn takes_rows(&self) -> bool {
+        matches!(self, Self::Linear(_))
     }
 
     /// The features of the boxes.

@@ -27,9 +27,20 @@ pub fn description() -> Description {
     Description {
         format: FORMAT,
         kinds: vec![train::kind(), detect::kind(), scan::kind()],
-        environment: [("GOMP_SPINCOUNT".to_owned(), SPINS.to_owned())].into(),
+        environment: [
+            ("GOMP_SPINCOUNT".to_owned(), SPINS.to_owned()),
+            ("MALLOC_ARENA_MAX".to_owned(), heaps().to_string()),
+        ]
+        .into(),
         about: true,
     }
+}
+
+/// How many heaps glibc spreads its threads over: by itself eight a processor, each of which keeps what it once had. With two on two processors,
+/// detection by `resnet50_fpn` takes 725 to 770 MiB in place of 780 to 830, at the same speed; with one, small detectors lose 7 percent (measured).
+fn heaps() -> usize {
+    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    (processors / 2).max(2)
 }
 
 /// Does the jobs whose folders come in, a line each. `end` is called when the input ends, even in the midst of a job: then

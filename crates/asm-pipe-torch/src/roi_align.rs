@@ -13,6 +13,8 @@ use crate::transform::Size;
 const SAMPLES: usize = 2;
 /// `embedding_bag`'s mode that adds.
 const SUM: i64 = 0;
+/// Boxes that are pooled at once when the features of each become a row: with 256 channels 12 MiB.
+const PART: usize = 256;
 
 /// Pools boxes from pyramid levels.
 #[derive(Clone, Debug)]
@@ -47,25 +49,40 @@ impl RoiAlign {
     /// `[R, C, output, output]` for the boxes of all images in order, in the kind of the levels. `levels` are `[B, C, H, W]`, the finest first; `sizes` the images'.
     pub(crate) fn forward(&self, levels: &[Tensor], boxes: &[Vec<Row>], sizes: &[Size]) -> Result<Tensor, TchError> {
         let (_, channels, _, _) = levels[0].size4()?;
-        let device = levels[0].device();
-        let maps = maps(levels, sizes)?;
-        let mut bags = Bags::default();
-        for (image, rows) in boxes.iter().enumerate() {
-            for row in rows {
-                self.add(&mut bags, row, image, &maps[self.level(row, &maps)]);
-            }
-        }
-        if bags.starts.is_empty() {
+        let placed = placed(boxes);
+        if placed.is_empty() {
             let shape = [0, channels, self.output, self.output];
-            return Tensor::f_zeros(shape, (levels[0].kind(), device));
+            return Tensor::f_zeros(shape, (levels[0].kind(), levels[0].device()));
         }
-        let cells = levels
-            .iter()
-            .map(|level| level.f_permute([0, 2, 3, 1])?.f_reshape([-1, channels]))
-            .collect::<Result<Vec<_>, _>>()?;
+        self.pool(&cells(levels)?, &maps(levels, sizes)?, &placed)?
+            .f_to_kind(levels[0].f_kind()?)
+    }
+
+    /// The same numbers as rows `[R, C * output * output]`, for a network that does not learn. The boxes are gone through in parts, so that what is
+    /// pooled is not there twice: once as `embedding_bag` lays it out and once as rows.
+    pub(crate) fn rows(&self, levels: &[Tensor], boxes: &[Vec<Row>], sizes: &[Size]) -> Result<Tensor, TchError> {
+        let (_, channels, _, _) = levels[0].size4()?;
+        let placed = placed(boxes);
+        let shape = [placed.len() as i64, channels * self.output * self.output];
+        let rows = Tensor::f_empty(shape, (levels[0].kind(), levels[0].device()))?;
+        let (cells, maps) = (cells(levels)?, maps(levels, sizes)?);
+        for (part, placed) in (0..).zip(placed.chunks(PART)) {
+            let mut place = rows.f_narrow(0, part * PART as i64, placed.len() as i64)?;
+            place.f_copy_(&self.pool(&cells, &maps, placed)?.f_flatten(1, -1)?)?;
+        }
+        Ok(rows)
+    }
+
+    /// `[R, C, output, output]` as `Float`, for boxes with the number of their image.
+    fn pool(&self, cells: &Tensor, maps: &[Map], boxes: &[(usize, Row)]) -> Result<Tensor, TchError> {
+        let device = cells.device();
+        let mut bags = Bags::default();
+        for (image, row) in boxes {
+            self.add(&mut bags, row, *image, &maps[self.level(row, maps)]);
+        }
         let weights = Tensor::f_from_slice(&bags.weights)?.f_to_device(device)?;
         let (pooled, _, _, _) = Tensor::f_embedding_bag(
-            &Tensor::f_cat(&cells, 0)?.f_to_kind(Kind::Float)?,
+            cells,
             &Tensor::f_from_slice(&bags.cells)?.f_to_device(device)?,
             &Tensor::f_from_slice(&bags.starts)?.f_to_device(device)?,
             false,
@@ -75,9 +92,8 @@ impl RoiAlign {
             false,
         )?;
         pooled
-            .f_view([-1, self.output, self.output, channels])?
-            .f_permute([0, 3, 1, 2])?
-            .f_to_kind(levels[0].f_kind()?)
+            .f_view([boxes.len() as i64, self.output, self.output, -1])?
+            .f_permute([0, 3, 1, 2])
     }
 
     /// The level of a box (equation 1 of Lin 2017, with torchvision's guard against rounding).
@@ -104,6 +120,24 @@ impl RoiAlign {
             }
         }
     }
+}
+
+/// The boxes of all images in order, each with the number of its image.
+fn placed(boxes: &[Vec<Row>]) -> Vec<(usize, Row)> {
+    let images = boxes.iter().enumerate();
+    images
+        .flat_map(|(image, rows)| rows.iter().map(move |&row| (image, row)))
+        .collect()
+}
+
+/// The cells of all levels and images, `[N, C]` as `Float`.
+fn cells(levels: &[Tensor]) -> Result<Tensor, TchError> {
+    let (_, channels, _, _) = levels[0].size4()?;
+    let cells = levels
+        .iter()
+        .map(|level| level.f_permute([0, 2, 3, 1])?.f_reshape([-1, channels]))
+        .collect::<Result<Vec<_>, _>>()?;
+    Tensor::f_cat(&cells, 0)?.f_to_kind(Kind::Float)
 }
 
 /// For each bin along a side, the cells that its samples lie between, with their shares. A sample up to a cell outside the map counts
@@ -233,6 +267,25 @@ mod tests {
                 number += 1;
             }
         }
+    }
+
+    #[test]
+    fn rows_are_the_pooled_features_to_the_bit_and_in_their_order() {
+        tch::manual_seed(0);
+        let levels = [16, 8].map(|side| Tensor::randn([2, 3, side, side], (Kind::Float, Device::Cpu)));
+        let align = RoiAlign {
+            output: 3,
+            canonical_scale: 80.0,
+        };
+        let one = |at: usize| [at as f32 % 30.0, at as f32 % 20.0, 31.0 + at as f32 % 33.0, 60.0];
+        // More than go at once, with a border inside an image.
+        let boxes = vec![(0..PART - 5).map(one).collect::<Vec<_>>(), (0..40).map(one).collect()];
+        let sizes = [(64, 64), (64, 64)];
+        let pooled = align.forward(&levels, &boxes, &sizes).unwrap();
+        let rows = align.rows(&levels, &boxes, &sizes).unwrap();
+        assert_eq!(rows, pooled.flatten(1, -1));
+        let none = align.rows(&levels, &[Vec::new(), Vec::new()], &sizes).unwrap();
+        assert_eq!(none.size(), [0, 27]);
     }
 
     #[test]

@@ -122,16 +122,24 @@ impl RoiHeads {
         sizes: &[Size],
         mode: Mode,
     ) -> Result<(Tensor, Tensor), TchError> {
-        let features = self.head.forward(self.align.forward(levels, boxes, sizes)?, mode)?;
+        let features = self.hidden(levels, boxes, sizes, mode)?;
         let answer = |layer: &Linear| layer.forward(&features)?.f_to_kind(Kind::Float);
         Ok((answer(&self.classes)?, answer(&self.offsets)?))
+    }
+
+    /// What the last hidden layer holds of each box, `[R, width]`.
+    fn hidden(&self, levels: &[Tensor], boxes: &[Vec<Row>], sizes: &[Size], mode: Mode) -> Result<Tensor, TchError> {
+        let pooled = match mode {
+            Mode::Detection if self.head.takes_rows() => self.align.rows(levels, boxes, sizes)?,
+            _ => self.align.forward(levels, boxes, sizes)?,
+        };
+        self.head.forward(pooled, mode)
     }
 
     /// Boxes of one image looked at once more: the probabilities of the background and the classes `[R, classes]`, and what the last
     /// hidden layer holds of each box `[R, width]`.
     pub(crate) fn weigh(&self, levels: &[Tensor], boxes: &[Row], size: Size) -> Result<(Tensor, Tensor), TchError> {
-        let pooled = self.align.forward(levels, &[boxes.to_vec()], &[size])?;
-        let hidden = self.head.forward(pooled, Mode::Detection)?;
+        let hidden = self.hidden(levels, &[boxes.to_vec()], &[size], Mode::Detection)?;
         Ok((self.classes.forward(&hidden)?.f_softmax(-1, Kind::Float)?, hidden))
     }
 
