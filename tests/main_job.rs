@@ -138,3 +138,12 @@ fn two_runs_at_once_share_one_store_and_compute_nothing_twice() {
     }
     assert!(times_made.values().all(|times| *times == 1), "{times_made:?}");
 }
+
+#[test]
+fn a_training_with_its_own_number_of_cores_is_the_same_whatever_the_run_has() {
+    let model = |cores: u32| {
+        let run = format!("{RUN} --target initial --cpus {cores} -S cpus=1");
+        digests(&Project::new().done(&run).events())["initial.model"].clone()
+    };
+    assert_eq!(model(1), model(2));
+}
