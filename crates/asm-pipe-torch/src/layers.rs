@@ -6,6 +6,8 @@
 //! A layer computes in the kind of its input, into which it turns its weights: so the kind of the images is that of the whole network
 //! until somebody turns it back (what torch calls autocast). The weights themselves stay `Float`.
 
+use std::cell::Cell;
+
 use tch::nn::Path;
 use tch::nn::init::{FanInOut, Init, NonLinearity, NormalOrUniform, f_init};
 use tch::{Kind, TchError, Tensor};
@@ -26,9 +28,34 @@ pub(crate) const PYRAMID_INIT: Init = Init::Kaiming {
     non_linearity: NonLinearity::Linear,
 };
 
+thread_local! {
+    /// Whether this thread's variables begin as their layers say.
+    static DRAWN: Cell<bool> = const { Cell::new(true) };
+}
+
+/// Builds a network whose weights are put in place afterwards, all of them: until then they are whatever was in memory. To draw
+/// the 41 million numbers of a `resnet50_fpn` first takes longer than an image.
+pub(crate) fn undrawn<T>(build: impl FnOnce() -> T) -> T {
+    /// Back to drawing, also when building panics.
+    struct Draw;
+    impl Drop for Draw {
+        fn drop(&mut self) {
+            DRAWN.set(true);
+        }
+    }
+    let _draw = Draw;
+    DRAWN.set(false);
+    build()
+}
+
 /// Adds a variable to the store, learning or not.
 pub(crate) fn variable(path: &Path, name: &str, shape: &[i64], init: Init, learns: bool) -> Result<Tensor, TchError> {
-    Ok(path.add(name, f_init(init, shape, path.device(), Kind::Float)?, learns))
+    let (kind, device) = (Kind::Float, path.device());
+    let begun = match DRAWN.get() {
+        true => f_init(init, shape, device, kind)?,
+        false => Tensor::f_empty(shape, (kind, device))?,
+    };
+    Ok(path.add(name, begun, learns))
 }
 
 /// What surrounds the image when a kernel reaches over its edge.

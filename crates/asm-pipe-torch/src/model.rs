@@ -10,6 +10,7 @@ use tch::nn::VarStore;
 
 use crate::config::DetectorConfig;
 use crate::detector::Detector;
+use crate::layers;
 use crate::weights::{self, Array, Arrays, AsTensor as _, Rule, safetensors};
 
 const FORMAT: u32 = 1;
@@ -98,7 +99,7 @@ impl Model {
     /// # Errors
     /// When the weights do not fit.
     pub fn into_network(self, device: Device) -> Result<Network, StageError> {
-        let network = Network::new(&self.description.detector, device)?;
+        let network = layers::undrawn(|| Network::new(&self.description.detector, device))?;
         weights::load(&network.store, &self.weights, Rule::Exact)?;
         Ok(network)
     }
@@ -120,7 +121,7 @@ impl Network {
     /// # Errors
     /// When libtorch fails.
     pub fn twin(&self) -> Result<Self, StageError> {
-        let twin = Self::new(self.detector.config(), self.store.device())?;
+        let twin = layers::undrawn(|| Self::new(self.detector.config(), self.store.device()))?;
         let shared = self.store.variables();
         for (name, mut variable) in twin.store.variables() {
             let weights = &shared[&name];
@@ -144,5 +145,35 @@ impl Network {
         arrays
             .collect::<Result<Arrays, tch::TchError>>()
             .map_err(|e| StageError::new(format!("libtorch: {e}")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::catch_unwind;
+
+    use super::*;
+    use crate::config::Architecture;
+
+    fn drawn() -> Arrays {
+        tch::manual_seed(3);
+        let config = DetectorConfig::new(Architecture::Tiny, 3);
+        Network::new(&config, Device::Cpu).unwrap().weights().unwrap()
+    }
+
+    #[test]
+    fn a_network_has_the_weights_of_its_model_and_the_next_one_is_drawn_again() {
+        let weights = drawn();
+        let detector = DetectorConfig::new(Architecture::Tiny, 3);
+        let model = Model {
+            description: Description::new(vec!["a".to_owned(), "b".to_owned()], detector),
+            weights: weights.clone(),
+        };
+        let network = model.into_network(Device::Cpu).unwrap();
+        assert!(network.weights().unwrap() == weights);
+        assert!(network.twin().unwrap().weights().unwrap() == weights);
+        assert!(drawn() == weights);
+        catch_unwind(|| layers::undrawn(|| panic!("while it is built"))).unwrap_err();
+        assert!(drawn() == weights);
     }
 }
