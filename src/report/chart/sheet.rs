@@ -5,6 +5,9 @@ use plotters::prelude::*;
 
 use super::canvas::letters;
 
+/// The height of a title in CSS pixels.
+pub(super) const HEAD: u32 = 42;
+
 const INK: RGBColor = RGBColor(34, 34, 34);
 
 /// Room below a title. All places are in pixels from the whole picture's corner.
@@ -128,7 +131,7 @@ pub(super) fn below_title<B: DrawingBackend>(
     title: &str,
     scale: u32,
 ) -> Result<DrawingArea<B, Shift>, DrawingAreaErrorKind<B::ErrorType>> {
-    let (head, body) = area.split_vertically(42 * scale);
+    let (head, body) = area.split_vertically(HEAD * scale);
     let at = ((14 * scale) as i32, (14 * scale) as i32);
     head.draw(&Text::new(title.to_owned(), at, letters(17, scale)))?;
     Ok(body)
