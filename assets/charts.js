@@ -44,6 +44,23 @@ function csv(rows) {
 
 function colour(index) { return `var(--c${index % 8})`; }
 
+function dash(index) { return DASHES[Math.floor(index / 8) % 4]; }
+
+// Each curve has a marker too, as in the charts for a paper: those that share a colour differ in it and in their dashes.
+function marker(index, x, y) {
+  const form = ["M-3.4 0a3.4 3.4 0 1 0 6.8 0a3.4 3.4 0 1 0-6.8 0Z", "M0-4.6L4.2 3.2H-4.2Z", "M-3.2-3.2H3.2V3.2H-3.2Z", "M-3.4-3.4L3.4 3.4M3.4-3.4L-3.4 3.4"][(index + Math.floor(index / 8)) % 4];
+  const paint = form.endsWith("Z") ? {fill: colour(index)} : {fill: "none", stroke: colour(index), "stroke-width": 2.2};
+  return shape("path", {class: "marker", d: form, transform: `translate(${x.toFixed(1)} ${y.toFixed(1)})`, ...paint});
+}
+
+// What stands before a name in a legend: a piece of the curve, of a level without its marker.
+function sign(index, isLevel) {
+  const svg = shape("svg", {viewBox: "0 0 28 12", "aria-hidden": "true"});
+  svg.append(shape("line", {x1: 0, x2: 28, y1: 6, y2: 6, stroke: colour(index), "stroke-width": 2.2, "stroke-dasharray": isLevel ? "6 5" : dash(index)}));
+  if (!isLevel) svg.append(marker(index, 14, 6));
+  return svg;
+}
+
 function figure(value) {
   if (!isFinite(value)) return "–";
   const size = Math.abs(value);
@@ -116,8 +133,8 @@ function drawCurves(host, {series, levels, xLabel, yLabel, whole, signed}) {
   for (const l of levels) layer.append(shape("line", {x1: box.left, x2: box.right, y1: Y(l.y), y2: Y(l.y), stroke: colour(l.index), "stroke-width": 2, "stroke-dasharray": "6 5"}));
   for (const s of series) {
     const path = s.points.map((p, at) => `${at ? "L" : "M"}${X(p.x).toFixed(1)} ${Y(p.y).toFixed(1)}`).join("");
-    layer.append(shape("path", {class: "curve", d: path, fill: "none", stroke: colour(s.index), "stroke-width": 2.2, "stroke-linejoin": "round", "stroke-dasharray": DASHES[Math.floor(s.index / 8) % 4]}));
-    for (const p of s.points) layer.append(shape("circle", {cx: X(p.x).toFixed(1), cy: Y(p.y).toFixed(1), r: 3.2, fill: colour(s.index)}));
+    layer.append(shape("path", {class: "curve", d: path, fill: "none", stroke: colour(s.index), "stroke-width": 2.2, "stroke-linejoin": "round", "stroke-dasharray": dash(s.index)}));
+    for (const p of s.points) layer.append(marker(s.index, X(p.x), Y(p.y)));
   }
   svg.append(layer);
   const tip = element("div", {className: "tip", hidden: true});
@@ -200,8 +217,7 @@ function curveFigure(data, group, hidden, redrawAll) {
     const {series, levels} = build(), shown = (s) => !hidden.has(s.name);
     svg = drawCurves(host, {series: series.filter(shown), levels: levels.filter(shown), xLabel: label(data.axes, state.x), yLabel: label(group.measures, state.y), whole: state.x === "round", signed: group.measures.find((measure) => measure.key === state.y).signed});
     legend.replaceChildren(...series.concat(levels).map((s) => {
-      const line = element("i"); line.style.borderColor = colour(s.index); line.style.borderTopStyle = levels.includes(s) || s.index > 7 ? "dashed" : "solid";
-      const button = element("button", {type: "button", title: "Show or hide in all charts"}, line, s.name);
+      const button = element("button", {type: "button", title: "Show or hide in all charts"}, sign(s.index, levels.includes(s)), s.name);
       button.setAttribute("aria-pressed", String(shown(s)));
       button.addEventListener("click", () => { if (!hidden.delete(s.name)) hidden.add(s.name); redrawAll(); });
       return button;

@@ -2,6 +2,8 @@
 
 mod axis;
 pub mod chart;
+#[cfg(test)]
+mod colour_tests;
 pub mod comparison;
 pub mod evidence;
 pub mod gallery;

@@ -128,3 +128,14 @@ pub(super) fn legend<B: DrawingBackend>(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_legend_makes_a_higher_picture_up_to_twice() {
+        assert_eq!([1, 20, 1000].map(height_beside), [HEIGHT, HEIGHT, 2 * HEIGHT]);
+        assert!(height_beside(40) >= HEAD + LEGEND + 40 * 14);
+    }
+}

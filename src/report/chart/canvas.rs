@@ -94,7 +94,7 @@ pub(super) fn register_letters() {
     });
 }
 
-/// The colour of the n-th series.
+/// The colour of the n-th series: those of Okabe and Ito in an order of our own, plum in the place of their yellow, which is not seen on white.
 pub(super) fn colour(index: usize) -> RGBColor {
     const OKABE_ITO: [RGBColor; 8] = [
         RGBColor(0, 114, 178),
@@ -104,7 +104,7 @@ pub(super) fn colour(index: usize) -> RGBColor {
         RGBColor(230, 159, 0),
         RGBColor(86, 180, 233),
         RGBColor(0, 0, 0),
-        RGBColor(120, 120, 60),
+        RGBColor(120, 26, 111),
     ];
     OKABE_ITO[index % OKABE_ITO.len()]
 }

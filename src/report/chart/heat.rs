@@ -5,7 +5,7 @@ use plotters::prelude::*;
 
 use super::Drawing;
 use super::canvas::HEIGHT;
-use super::sheet::{Cells, HEAD, Sheet, between, short, squeezed};
+use super::sheet::{Cells, DARK, HEAD, Sheet, between, short, squeezed};
 
 /// More rows or columns than this have no room for words.
 const NAMED: usize = 24;
@@ -94,7 +94,7 @@ impl Drawing for HeatChart {
                 if worded {
                     let text = cost.as_ref().map_or("–", |(_, text)| text);
                     let white = style.color(&WHITE);
-                    let style = if cheap > 0.5 { &white } else { &style };
+                    let style = if cheap > DARK { &white } else { &style };
                     sheet.text_around(text, cells.middle(row, column), style)?;
                 }
             }
@@ -143,6 +143,20 @@ mod tests {
         for word in ["split.initial", "value 2", "topk_v3", "2.00", "–", "#005A96", "#E1ECF4"] {
             assert!(svg.contains(word), "{word}");
         }
+    }
+
+    #[test]
+    fn a_map_is_no_higher_than_its_rows_need_and_its_words_have_room() {
+        let of_rows = |count: usize| {
+            let one = chart(&[Some(1.0)]);
+            HeatChart {
+                rows: vec![one.rows[0].clone(); count],
+                ..one
+            }
+        };
+        assert_eq!(of_rows(2).height() - of_rows(1).height(), CELL.1);
+        assert_eq!(of_rows(24).height(), HEAD + ABOVE + BELOW + 24 * CELL.0);
+        assert_eq!(of_rows(25).height(), HEIGHT, "no words");
     }
 
     #[test]

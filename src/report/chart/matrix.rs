@@ -5,7 +5,7 @@ use plotters::prelude::*;
 
 use super::Drawing;
 use super::canvas::HEIGHT;
-use super::sheet::{Cells, HEAD, Sheet, between, short};
+use super::sheet::{Cells, DARK, HEAD, Sheet, between, short};
 
 /// More rows than this have no room for numbers.
 const NUMBERED: usize = 16;
@@ -73,7 +73,7 @@ impl Drawing for MatrixChart {
                 sheet.cell(cells.corners(row, column), between([246; 3], [0, 90, 150], share))?;
                 if self.names.len() <= NUMBERED && number > 0 {
                     let white = style.color(&WHITE);
-                    let style = if share > 0.5 { &white } else { &style };
+                    let style = if share > DARK { &white } else { &style };
                     sheet.text_around(&number.to_string(), cells.middle(row, column), style)?;
                 }
             }
@@ -125,6 +125,8 @@ mod tests {
             long.picture().unwrap().svg.contains("long name 19 20"),
             "with the number of its column"
         );
+        assert!(chart(3).height() < HEIGHT && chart(40).height() > HEIGHT);
+        assert_eq!(chart(80).height(), HEIGHT);
         assert!(!chart(80).picture().unwrap().svg.contains("c19"));
         chart(0).picture().unwrap();
     }

@@ -1,7 +1,7 @@
 //! Charts as SVG and PNG, and boxes drawn into images. The only folder that knows plotters.
 //!
-//! Colours are those of Okabe and Ito (2008), which survive colour-blindness; each series also has its own marker, so that
-//! a grey print reads. Legends stand beside the plot, never on it. The letters come from a font that is built in: the same
+//! Colours are those of Okabe and Ito (2008), which survive colour-blindness, but for their yellow; each series also has its own marker, so that
+//! a grey print reads. What is on several datasets has a picture for each. A picture is as high as what it holds. Legends stand beside the plot, never on it. The letters come from a font that is built in: the same
 //! picture everywhere, no system library.
 
 mod all;

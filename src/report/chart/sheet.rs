@@ -8,6 +8,9 @@ use super::canvas::letters;
 /// The height of a title in CSS pixels.
 pub(super) const HEAD: u32 = 42;
 
+/// The share of the way to the darkest cell from which on its words are white.
+pub(super) const DARK: f64 = 0.7;
+
 const INK: RGBColor = RGBColor(34, 34, 34);
 
 /// Room below a title. All places are in pixels from the whole picture's corner.
