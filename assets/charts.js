@@ -134,9 +134,10 @@ function drawCurves(host, {series, levels, xLabel, yLabel, whole, signed}) {
   for (const s of series) {
     const path = s.points.map((p, at) => `${at ? "L" : "M"}${X(p.x).toFixed(1)} ${Y(p.y).toFixed(1)}`).join("");
     layer.append(shape("path", {class: "curve", d: path, fill: "none", stroke: colour(s.index), "stroke-width": 2.2, "stroke-linejoin": "round", "stroke-dasharray": dash(s.index)}));
-    for (const p of s.points) layer.append(marker(s.index, X(p.x), Y(p.y)));
   }
   svg.append(layer);
+  // Not clipped: those at the frame stay whole.
+  for (const s of series) for (const p of s.points) svg.append(marker(s.index, X(p.x), Y(p.y)));
   const tip = element("div", {className: "tip", hidden: true});
   svg.addEventListener("pointermove", (event) => {
     const frame = svg.getBoundingClientRect(), scale = width / frame.width;
@@ -191,6 +192,12 @@ function saveButtons(host, name, svg, rows) {
   button("CSV", () => save(name() + ".csv", "text/csv", csv(rows())));
 }
 
+// The curves of the dataset that is looked at, where a strategy has one colour on all; or those of all together, each with its own.
+function curvesOf(data) {
+  if (data.setting === undefined) return data.strategies.map((curve, index) => ({...curve, index}));
+  return data.strategies.filter((curve) => curve.within.setting === data.setting).map((curve) => ({...curve, name: curve.within.strategy, index: curve.within.place}));
+}
+
 // A figure with a choice of what is up and across. `hidden` holds the names of curves that are switched off, for all charts together.
 function curveFigure(data, group, hidden, redrawAll) {
   const state = {x: group.axis, y: group.measures[0].key};
@@ -203,13 +210,13 @@ function curveFigure(data, group, hidden, redrawAll) {
   let svg = null;
   function build() {
     const series = [], levels = [];
-    data.strategies.forEach((strategy, index) => {
+    curvesOf(data).forEach((strategy) => {
       const points = strategy.points.filter((p) => p.y[state.y]);
       const across = (p) => state.x === "round" ? p.round : p.x[state.x];
       if (!points.length) return;
-      if (strategy.full && group.id === "ap") { levels.push({name: strategy.name, index, y: points.at(-1).y[state.y][0]}); return; }
+      if (strategy.full && group.id === "ap") { levels.push({name: strategy.name, index: strategy.index, y: points.at(-1).y[state.y][0]}); return; }
       const drawn = points.filter((p) => across(p) !== undefined).map((p) => ({x: across(p), y: p.y[state.y][0], low: p.y[state.y][1], high: p.y[state.y][2], note: `round ${p.round}, ${p.n} seed${p.n > 1 ? "s" : ""}`}));
-      if (drawn.length) series.push({name: strategy.name, index, points: drawn});
+      if (drawn.length) series.push({name: strategy.name, index: strategy.index, points: drawn});
     });
     return {series, levels};
   }
@@ -225,7 +232,7 @@ function curveFigure(data, group, hidden, redrawAll) {
   }
   if (group.measures.length > 1) tools.append(choice("Up", group.measures, state.y, (key) => { state.y = key; draw(); }));
   if (data.axes.length > 1) tools.append(choice("Across", data.axes, state.x, (key) => { state.x = key; draw(); }));
-  saveButtons(saving, () => `${group.id}-${state.y.replace(/\W+/g, "-")}-by-${state.x}`, () => svg, () => {
+  saveButtons(saving, () => `${group.id}-${state.y.replace(/\W+/g, "-")}-by-${state.x}${data.setting === undefined ? "" : "-on-" + data.setting.replace(/\W+/g, "-")}`, () => svg, () => {
     const {series, levels} = build();
     const rows = [["curve", state.x, state.y, "low", "high"]];
     for (const s of series) for (const p of s.points) rows.push([s.name, p.x, p.y, p.low ?? "", p.high ?? ""]);

@@ -98,11 +98,16 @@ fn write(
     let table = RoundRow::to_table(compared)?;
     let (compared, trials) = (RoundRow::from_table(&table)?, Trial::of_table(&table)?);
     let summary = summarise(shown);
+    let failed = |e: ChartError| Failure::environment(e.to_string());
+    let drawn = comparison_charts(&compared, &trials).map_err(failed)?;
     let charts = folder.join("charts");
+    // As the folder of a run's charts: what an earlier comparison drew is not left beside this one's.
+    if charts.is_dir() {
+        fs_err::remove_dir_all(&charts)?;
+    }
     fs_err::create_dir_all(&charts)?;
     let mut captions = Vec::new();
-    let failed = |e: ChartError| Failure::environment(e.to_string());
-    for chart in comparison_charts(&compared, &trials).map_err(failed)? {
+    for chart in drawn {
         fs_err::write(charts.join(format!("{}.svg", chart.name)), chart.picture.svg)?;
         fs_err::write(charts.join(format!("{}.png", chart.name)), chart.picture.png)?;
         captions.push((chart.name, chart.caption));
