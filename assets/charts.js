@@ -44,6 +44,23 @@ function csv(rows) {
 
 function colour(index) { return `var(--c${index % 8})`; }
 
+function dash(index) { return DASHES[Math.floor(index / 8) % 4]; }
+
+// Each curve has a marker too, as in the charts for a paper: those that share a colour differ in it and in their dashes.
+function marker(index, x, y) {
+  const form = ["M-3.4 0a3.4 3.4 0 1 0 6.8 0a3.4 3.4 0 1 0-6.8 0Z", "M0-4.6L4.2 3.2H-4.2Z", "M-3.2-3.2H3.2V3.2H-3.2Z", "M-3.4-3.4L3.4 3.4M3.4-3.4L-3.4 3.4"][(index + Math.floor(index / 8)) % 4];
+  const paint = form.endsWith("Z") ? {fill: colour(index)} : {fill: "none", stroke: colour(index), "stroke-width": 2.2};
+  return shape("path", {class: "marker", d: form, transform: `translate(${x.toFixed(1)} ${y.toFixed(1)})`, ...paint});
+}
+
+// What stands before a name in a legend: a piece of the curve, of a level without its marker.
+function sign(index, isLevel) {
+  const svg = shape("svg", {viewBox: "0 0 28 12", "aria-hidden": "true"});
+  svg.append(shape("line", {x1: 0, x2: 28, y1: 6, y2: 6, stroke: colour(index), "stroke-width": 2.2, "stroke-dasharray": isLevel ? "6 5" : dash(index)}));
+  if (!isLevel) svg.append(marker(index, 14, 6));
+  return svg;
+}
+
 function figure(value) {
   if (!isFinite(value)) return "–";
   const size = Math.abs(value);
@@ -116,10 +133,11 @@ function drawCurves(host, {series, levels, xLabel, yLabel, whole, signed}) {
   for (const l of levels) layer.append(shape("line", {x1: box.left, x2: box.right, y1: Y(l.y), y2: Y(l.y), stroke: colour(l.index), "stroke-width": 2, "stroke-dasharray": "6 5"}));
   for (const s of series) {
     const path = s.points.map((p, at) => `${at ? "L" : "M"}${X(p.x).toFixed(1)} ${Y(p.y).toFixed(1)}`).join("");
-    layer.append(shape("path", {class: "curve", d: path, fill: "none", stroke: colour(s.index), "stroke-width": 2.2, "stroke-linejoin": "round", "stroke-dasharray": DASHES[Math.floor(s.index / 8) % 4]}));
-    for (const p of s.points) layer.append(shape("circle", {cx: X(p.x).toFixed(1), cy: Y(p.y).toFixed(1), r: 3.2, fill: colour(s.index)}));
+    layer.append(shape("path", {class: "curve", d: path, fill: "none", stroke: colour(s.index), "stroke-width": 2.2, "stroke-linejoin": "round", "stroke-dasharray": dash(s.index)}));
   }
   svg.append(layer);
+  // Not clipped: those at the frame stay whole.
+  for (const s of series) for (const p of s.points) svg.append(marker(s.index, X(p.x), Y(p.y)));
   const tip = element("div", {className: "tip", hidden: true});
   svg.addEventListener("pointermove", (event) => {
     const frame = svg.getBoundingClientRect(), scale = width / frame.width;
@@ -174,6 +192,12 @@ function saveButtons(host, name, svg, rows) {
   button("CSV", () => save(name() + ".csv", "text/csv", csv(rows())));
 }
 
+// The curves of the dataset that is looked at, where a strategy has one colour on all; or those of all together, each with its own.
+function curvesOf(data) {
+  if (data.setting === undefined) return data.strategies.map((curve, index) => ({...curve, index}));
+  return data.strategies.filter((curve) => curve.within.setting === data.setting).map((curve) => ({...curve, name: curve.within.strategy, index: curve.within.place}));
+}
+
 // A figure with a choice of what is up and across. `hidden` holds the names of curves that are switched off, for all charts together.
 function curveFigure(data, group, hidden, redrawAll) {
   const state = {x: group.axis, y: group.measures[0].key};
@@ -186,13 +210,13 @@ function curveFigure(data, group, hidden, redrawAll) {
   let svg = null;
   function build() {
     const series = [], levels = [];
-    data.strategies.forEach((strategy, index) => {
+    curvesOf(data).forEach((strategy) => {
       const points = strategy.points.filter((p) => p.y[state.y]);
       const across = (p) => state.x === "round" ? p.round : p.x[state.x];
       if (!points.length) return;
-      if (strategy.full && group.id === "ap") { levels.push({name: strategy.name, index, y: points.at(-1).y[state.y][0]}); return; }
+      if (strategy.full && group.id === "ap") { levels.push({name: strategy.name, index: strategy.index, y: points.at(-1).y[state.y][0]}); return; }
       const drawn = points.filter((p) => across(p) !== undefined).map((p) => ({x: across(p), y: p.y[state.y][0], low: p.y[state.y][1], high: p.y[state.y][2], note: `round ${p.round}, ${p.n} seed${p.n > 1 ? "s" : ""}`}));
-      if (drawn.length) series.push({name: strategy.name, index, points: drawn});
+      if (drawn.length) series.push({name: strategy.name, index: strategy.index, points: drawn});
     });
     return {series, levels};
   }
@@ -200,8 +224,7 @@ function curveFigure(data, group, hidden, redrawAll) {
     const {series, levels} = build(), shown = (s) => !hidden.has(s.name);
     svg = drawCurves(host, {series: series.filter(shown), levels: levels.filter(shown), xLabel: label(data.axes, state.x), yLabel: label(group.measures, state.y), whole: state.x === "round", signed: group.measures.find((measure) => measure.key === state.y).signed});
     legend.replaceChildren(...series.concat(levels).map((s) => {
-      const line = element("i"); line.style.borderColor = colour(s.index); line.style.borderTopStyle = levels.includes(s) || s.index > 7 ? "dashed" : "solid";
-      const button = element("button", {type: "button", title: "Show or hide in all charts"}, line, s.name);
+      const button = element("button", {type: "button", title: "Show or hide in all charts"}, sign(s.index, levels.includes(s)), s.name);
       button.setAttribute("aria-pressed", String(shown(s)));
       button.addEventListener("click", () => { if (!hidden.delete(s.name)) hidden.add(s.name); redrawAll(); });
       return button;
@@ -209,7 +232,7 @@ function curveFigure(data, group, hidden, redrawAll) {
   }
   if (group.measures.length > 1) tools.append(choice("Up", group.measures, state.y, (key) => { state.y = key; draw(); }));
   if (data.axes.length > 1) tools.append(choice("Across", data.axes, state.x, (key) => { state.x = key; draw(); }));
-  saveButtons(saving, () => `${group.id}-${state.y.replace(/\W+/g, "-")}-by-${state.x}`, () => svg, () => {
+  saveButtons(saving, () => `${group.id}-${state.y.replace(/\W+/g, "-")}-by-${state.x}${data.setting === undefined ? "" : "-on-" + data.setting.replace(/\W+/g, "-")}`, () => svg, () => {
     const {series, levels} = build();
     const rows = [["curve", state.x, state.y, "low", "high"]];
     for (const s of series) for (const p of s.points) rows.push([s.name, p.x, p.y, p.low ?? "", p.high ?? ""]);

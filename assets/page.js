@@ -77,6 +77,13 @@
   const figures = data.charts.groups.map((group) => curveFigure(data.charts, group, hidden, () => figures.forEach((figure) => figure.draw())));
   list.append(...figures.map((figure) => figure.node));
   const draw = () => figures.forEach((figure) => figure.draw());
+  // Datasets one at a time: their curves in one chart cannot be read.
+  if (data.charts.settings) {
+    const options = data.charts.settings.map((name, at) => ({key: String(at), label: name})).concat({key: "all", label: "all together"});
+    data.charts.setting = data.charts.settings[0];
+    const tools = element("div", {className: "choice"}, choice("Dataset", options, "0", (key) => { data.charts.setting = data.charts.settings[key]; draw(); }));
+    list.before(tools);
+  }
   draw();
   let width = innerWidth, later = 0;
   addEventListener("resize", () => { if (innerWidth !== width) { width = innerWidth; clearTimeout(later); later = setTimeout(() => { draw(); cloud.draw(); }, 120); } });

@@ -314,6 +314,53 @@ fn the_page_opens_from_a_file_sorts_tables_and_switches_axes() {
 
 #[test]
 #[ignore = "needs Chromium on PATH; `make test` runs it where there is one"]
+fn datasets_are_looked_at_one_at_a_time_or_all_together() {
+    let row = |strategy: &str, dataset: &str, round: u32| RoundRow {
+        strategy: strategy.to_owned(),
+        varied: BTreeMap::from([("dataset".to_owned(), dataset.to_owned())]),
+        round,
+        ap50: Some(0.1 * f64::from(round)),
+        annotation_seconds: 900.0,
+        ..RoundRow::default()
+    };
+    let members = [("a", "x"), ("b", "x"), ("b", NASTY)];
+    let rows: Vec<RoundRow> = members
+        .iter()
+        .flat_map(|(strategy, dataset)| (0..3).map(|round| row(strategy, dataset, round)))
+        .collect();
+    let trials = Trial::of_table(&RoundRow::to_table(&rows).unwrap()).unwrap();
+    let page = Page::of(&trials, (&rows, &summarise(&rows)), Behind::default());
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("index.html");
+    fs_err::write(&file, page.html().unwrap()).unwrap();
+    let mut tab = Tab::open(folder.path(), &format!("file://{}", file.display()), 1400);
+
+    let choose = |place: &str| {
+        format!(
+            "{{ const select = document.querySelector('#charts select[aria-label=Dataset]'); select.value = '{place}'; select.dispatchEvent(new Event('change')); }}"
+        )
+    };
+    let names = "[...document.querySelectorAll('[data-chart=ap] .legend button')].map((button) => button.textContent)";
+    let paint =
+        "[...document.querySelectorAll('[data-chart=ap] path.curve')].map((curve) => curve.getAttribute('stroke'))";
+    assert_eq!(
+        (tab.run(names), tab.run(paint)),
+        (json!(["a", "b"]), json!(["var(--c0)", "var(--c1)"]))
+    );
+    tab.run(&choose("1"));
+    assert_eq!(
+        (tab.run(names), tab.run(paint)),
+        (json!(["b"]), json!(["var(--c1)"])),
+        "the same colour"
+    );
+    tab.run(&choose("all"));
+    assert_eq!(tab.run(names), json!(["a (x)", "b (x)", format!("b ({NASTY})")]));
+    assert_eq!(tab.run("window.harm || 0"), 0);
+    assert_eq!(tab.faults, Vec::<String>::new());
+}
+
+#[test]
+#[ignore = "needs Chromium on PATH; `make test` runs it where there is one"]
 fn the_page_fits_a_telephone() {
     let folder = tempfile::tempdir().unwrap();
     let url = page(folder.path());

@@ -285,6 +285,27 @@ fn results_on_the_same_data_are_put_side_by_side_and_those_on_others_are_ranked(
         "two datasets are ranked"
     );
     assert!(page.contains("On results/both: ") && page.contains("On other/both: "));
+    let folder = project.path("results/results-both-and-other-both");
+    fs_err::write(folder.join("charts/old.svg"), "").unwrap();
+    project.done("report --compare results/both other/both");
+    for (chart, is_there) in [
+        ("ap50_over_hours_results_both", true),
+        ("ap50_over_hours_other_both", true),
+        ("critical_difference", true),
+        ("ap50_over_hours", false),
+        ("old", false),
+    ] {
+        let found = folder.join(format!("charts/{chart}.svg")).exists();
+        assert_eq!(
+            found, is_there,
+            "a picture for each dataset and none of before: {chart}"
+        );
+    }
+    let report = text(&project, "results/results-both-and-other-both/report.md");
+    assert!(
+        report.contains("(charts/ap50_over_hours_other_both.svg)\n\nOn other/both: AP50"),
+        "{report}"
+    );
     assert_eq!(project.run("report --compare results/both nowhere").code, 3);
     assert_eq!(project.run("report --compare results/both").code, 2);
 }

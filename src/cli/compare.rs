@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::failure::Failure;
 use super::results::{Manifest, Written, terminal_summary};
-use crate::report::chart::{ChartError, comparison_charts, strategy_charts};
+use crate::report::chart::{ChartError, comparison_charts};
 use crate::report::page::{Behind, Page};
 use crate::report::{RoundRow, SummaryRow, Trial, summarise};
 use crate::store::Digest;
@@ -95,14 +95,19 @@ fn write(
     parts: &[Results],
     (compared, shown): (&[RoundRow], &[RoundRow]),
 ) -> Result<Written, Failure> {
-    let trials = Trial::of_table(&RoundRow::to_table(compared)?)?;
+    let table = RoundRow::to_table(compared)?;
+    let (compared, trials) = (RoundRow::from_table(&table)?, Trial::of_table(&table)?);
     let summary = summarise(shown);
+    let failed = |e: ChartError| Failure::environment(e.to_string());
+    let drawn = comparison_charts(&compared, &trials).map_err(failed)?;
     let charts = folder.join("charts");
+    // As the folder of a run's charts: what an earlier comparison drew is not left beside this one's.
+    if charts.is_dir() {
+        fs_err::remove_dir_all(&charts)?;
+    }
     fs_err::create_dir_all(&charts)?;
     let mut captions = Vec::new();
-    let failed = |e: ChartError| Failure::environment(e.to_string());
-    let drawn = strategy_charts(shown).map_err(failed)?;
-    for chart in drawn.into_iter().chain(comparison_charts(&trials).map_err(failed)?) {
+    for chart in drawn {
         fs_err::write(charts.join(format!("{}.svg", chart.name)), chart.picture.svg)?;
         fs_err::write(charts.join(format!("{}.png", chart.name)), chart.picture.png)?;
         captions.push((chart.name, chart.caption));

@@ -2,14 +2,16 @@
 
 mod axis;
 pub mod chart;
+#[cfg(test)]
+mod colour_tests;
 pub mod comparison;
 pub mod evidence;
 pub mod gallery;
 mod grid;
 mod grids;
 pub mod page;
-mod ranks_picture;
 mod rounds;
+mod scatter;
 pub mod series;
 mod summary;
 pub mod tensorboard;

@@ -3,11 +3,11 @@
 use askama::Template;
 use serde::Serialize;
 
-use super::comparison::{Comparison, HeatMap};
+use super::chart::Diagram;
+use super::comparison::{Comparison, HeatMap, Ranks};
 use super::evidence::{Boxes, CLASS_AP, CLASS_SHARE, Gallery, ScoreCloud, Span};
 pub use super::grid::Grid;
 use super::grid::markdown_text;
-use super::ranks_picture;
 use super::series::ChartData;
 use super::{RoundRow, SummaryRow, Trial, Verdict};
 
@@ -115,7 +115,7 @@ impl Page {
         Self {
             verdict: Verdict::of(&comparison),
             sections: Section::all(&comparison),
-            ranks: (comparison.ranks.as_ref()).map(|ranks| (Grid::of_ranks(ranks), ranks_picture::draw(ranks))),
+            ranks: comparison.ranks.as_ref().map(ranks_diagram),
             heat_maps: HeatMap::of(trials, &comparison).iter().map(heat_map).collect(),
             summary: Grid::of_summary(summary),
             deploy_scores: Grid::of_deploy_scores(trials),
@@ -256,6 +256,11 @@ impl Section {
         }
         sections
     }
+}
+
+fn ranks_diagram(ranks: &Ranks) -> (Grid, String) {
+    let diagram = Diagram::of(&ranks.named(), ranks.critical_difference);
+    (Grid::of_ranks(ranks), diagram.svg())
 }
 
 fn heat_map(map: &HeatMap) -> (String, Grid) {

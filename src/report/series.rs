@@ -15,6 +15,9 @@ pub struct ChartData {
     pub axes: Vec<Named>,
     /// The charts.
     pub groups: Vec<Group>,
+    /// The datasets, where there are several.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub settings: Vec<String>,
     /// The curves.
     pub strategies: Vec<Series>,
 }
@@ -51,10 +54,24 @@ pub struct Group {
 pub struct Series {
     /// The strategy, with its dataset where there are several.
     pub name: String,
+    /// Where it stands among several datasets.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub within: Option<Within>,
     /// Whether it is full supervision: a line rather than a curve.
     pub full: bool,
     /// Its rounds.
     pub points: Vec<Point>,
+}
+
+/// A curve on one of several datasets.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Within {
+    /// The dataset.
+    pub setting: String,
+    /// The strategy without it.
+    pub strategy: String,
+    /// The strategy's place: that of its colour on every dataset.
+    pub place: usize,
 }
 
 /// A round: means over seeds.
@@ -233,39 +250,52 @@ impl ChartData {
             measures: others.map(|key| named(key, &key.replace('_', " "))).collect(),
         });
         groups.retain(|group| !group.measures.is_empty());
+        let settings = settings(trials);
         Self {
             axes,
             groups,
-            strategies: series(trials),
+            strategies: series(trials, &settings),
+            settings: match settings.len() {
+                0 | 1 => Vec::new(),
+                _ => settings.into_iter().map(str::to_owned).collect(),
+            },
         }
     }
 }
 
-fn series(trials: &[Trial]) -> Vec<Series> {
+/// The datasets in the order in which they first appear.
+fn settings(trials: &[Trial]) -> Vec<&str> {
     let mut settings: Vec<&str> = Vec::new();
     for trial in trials {
         if !settings.contains(&trial.setting.as_str()) {
             settings.push(&trial.setting);
         }
     }
+    settings
+}
+
+fn series(trials: &[Trial], settings: &[&str]) -> Vec<Series> {
     let mut found = Vec::new();
-    for setting in settings {
-        for name in strategies(trials) {
+    for &setting in settings {
+        for (place, name) in strategies(trials).into_iter().enumerate() {
             let own: Vec<&Trial> = trials
                 .iter()
                 .filter(|trial| trial.strategy == name && trial.setting == setting)
                 .collect();
-            if let Some(first) = own.first() {
-                found.push(Series {
-                    name: if setting.is_empty() {
-                        name.to_owned()
-                    } else {
-                        format!("{name} ({setting})")
-                    },
-                    full: first.role() == Role::Full,
-                    points: points(&own),
-                });
-            }
+            let Some(first) = own.first() else { continue };
+            found.push(Series {
+                name: match setting {
+                    "" => name.to_owned(),
+                    setting => format!("{name} ({setting})"),
+                },
+                within: (settings.len() > 1).then(|| Within {
+                    setting: setting.to_owned(),
+                    strategy: name.to_owned(),
+                    place,
+                }),
+                full: first.role() == Role::Full,
+                points: points(&own),
+            });
         }
     }
     found
@@ -340,6 +370,24 @@ mod tests {
         // t of one degree of freedom: 12.7062 * 0.1.
         assert_eq!(point.y["ap50"], [0.5, -0.770_62, 1.770_62]);
         assert_eq!(ChartData::of(&[trial(0, 0.4)]).strategies[0].points[0].y["ap50"], [0.4]);
+    }
+
+    #[test]
+    fn a_strategy_has_one_place_on_all_datasets_and_no_other_word_on_one() {
+        let on = |strategy: &str, setting: &str| Trial {
+            strategy: strategy.to_owned(),
+            setting: setting.to_owned(),
+            ..trial(0, 0.4)
+        };
+        let data = ChartData::of(&[on("a", "x"), on("b", "x"), on("b", "y")]);
+        assert_eq!(data.settings, ["x", "y"]);
+        let last = data.strategies[2].within.as_ref().unwrap();
+        assert_eq!(
+            (last.setting.as_str(), last.strategy.as_str(), last.place),
+            ("y", "b", 1)
+        );
+        let one = ChartData::of(&[on("a", ""), on("b", "")]);
+        assert!(one.settings.is_empty() && one.strategies.iter().all(|series| series.within.is_none()));
     }
 
     #[test]

@@ -207,27 +207,35 @@ fn family<'a>(strategy: &'a str, varied: &BTreeMap<String, String>) -> &'a str {
 /// Where a matrix varies the dataset, strategies are compared within each.
 fn name_settings(trials: &mut [Trial]) {
     for trial in trials {
-        let is_dataset = |path: &str| path == "dataset" || path.starts_with("dataset.");
-        let (of_dataset, others): (Vec<_>, Vec<_>) = trial.varied.iter().partition(|(path, _)| is_dataset(path));
-        if of_dataset.is_empty() {
-            continue;
-        }
-        let listed = |pairs: Vec<(&String, &String)>| {
-            let pairs: Vec<String> = pairs
-                .into_iter()
-                .map(|(path, value)| format!("{path}={value}"))
-                .collect();
-            pairs.join(",")
-        };
-        trial.setting = match of_dataset[..] {
-            [(path, value)] if path == "dataset" => value.clone(),
-            _ => listed(of_dataset),
-        };
-        trial.strategy = match others.is_empty() {
-            true => trial.family.clone(),
-            false => format!("{}-{}", trial.family, listed(others)),
-        };
+        (trial.setting, trial.strategy) = placed(&trial.pipeline, &trial.varied);
     }
+}
+
+/// The dataset and the strategy without it, of a strategy as it stands in the table and what a matrix varies. The dataset is empty where none
+/// varies.
+pub(super) fn placed(pipeline: &str, varied: &BTreeMap<String, String>) -> (String, String) {
+    let is_dataset = |path: &str| path == "dataset" || path.starts_with("dataset.");
+    let (of_dataset, others): (Vec<_>, Vec<_>) = varied.iter().partition(|(path, _)| is_dataset(path));
+    if of_dataset.is_empty() {
+        return (String::new(), pipeline.to_owned());
+    }
+    let listed = |pairs: Vec<(&String, &String)>| {
+        let pairs: Vec<String> = pairs
+            .into_iter()
+            .map(|(path, value)| format!("{path}={value}"))
+            .collect();
+        pairs.join(",")
+    };
+    let setting = match of_dataset[..] {
+        [(path, value)] if path == "dataset" => value.clone(),
+        _ => listed(of_dataset),
+    };
+    let family = family(pipeline, varied);
+    let strategy = match others.is_empty() {
+        true => family.to_owned(),
+        false => format!("{family}-{}", listed(others)),
+    };
+    (setting, strategy)
 }
 
 #[cfg(test)]

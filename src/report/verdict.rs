@@ -1,8 +1,9 @@
 //! What a comparison shows, in plain sentences; never more than the tests allow.
 
 use super::comparison::{AxisComparison, Comparison, Duel, SHARES, Standing, ranked};
+use super::scatter::Scatter;
 use super::trials::Role;
-use crate::statistics::{Mean, least_difference, least_wilcoxon, paired_t};
+use crate::statistics::{Mean, least_wilcoxon, paired_t};
 
 /// The level below which a difference is claimed.
 const LEVEL: f64 = 0.05;
@@ -62,7 +63,8 @@ fn findings(main: &AxisComparison) -> Vec<String> {
                 if !main.duels.iter().any(is_claimed) {
                     findings.swap(0, 1);
                 }
-                findings.extend(least_shown(main));
+                let scatter = Scatter::of(main, is_claimed);
+                findings.extend(scatter.iter().flat_map(|scatter| scatter.sentences(LEVEL)));
             }
         }
         ([only], _) => {
@@ -100,31 +102,6 @@ fn alike(main: &AxisComparison, first: &Standing, (low, high): (f64, f64)) -> St
     format!(
         "All strategies have the same mean AP50 from {from} to {to} {of}: {area}. Nothing can be said of their order."
     )
-}
-
-/// What a test of so few seeds could have found: without it `no difference` cannot be told from `too few seeds`.
-fn least_shown(main: &AxisComparison) -> Option<String> {
-    let open: Vec<&Duel> = main.duels.iter().filter(|duel| !is_claimed(duel)).collect();
-    let mut deviations: Vec<f64> = open.iter().filter_map(|duel| duel.difference.deviation).collect();
-    deviations.sort_by(f64::total_cmp);
-    let typical = deviations.get(deviations.len() / 2)?;
-    let (seeds, pairs) = (main.seeds(), main.duels.len());
-    let least = least_difference(*typical, seeds, LEVEL / pairs as f64).filter(|least| *least >= 0.0005)?;
-    let largest = open.iter().map(|duel| duel.difference.mean).fold(0.0, f64::max);
-    let spread = if pairs == 1 { "" } else { " (the median over pairs)" };
-    let seen = if pairs == 1 {
-        "the difference"
-    } else {
-        "the largest that is not borne out"
-    };
-    let beyond = if least >= 1.0 {
-        ", more than AP50 can differ by"
-    } else {
-        ""
-    };
-    Some(format!(
-        "What {seeds} seeds could have shown: as much as they scatter{spread}, a measured difference of {least:.3} AP50 or more{beyond}; {seen} is {largest:.3}."
-    ))
 }
 
 fn leader(main: &AxisComparison, first: &Standing, (low, high): (f64, f64)) -> String {
@@ -452,7 +429,7 @@ mod tests {
              nothing can be claimed. Of the other pairs, 1 differ by more than seeds explain."
         );
         assert!(
-            found.findings[3].starts_with("`a` reaches 90 % of full supervision's AP50 (0.558) after 1.86 hours"),
+            found.findings[4].starts_with("`a` reaches 90 % of full supervision's AP50 (0.558) after 1.86 hours"),
             "{found:?}"
         );
         assert!(
@@ -461,7 +438,7 @@ mod tests {
         );
         assert_eq!(
             found.findings.len(),
-            4,
+            5,
             "random does not reach it, so nothing is said to be saved: {found:?}"
         );
     }

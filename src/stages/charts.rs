@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::ports::{input, many, output};
-use crate::report::chart::{ChartError, comparison_charts, strategy_charts};
+use crate::report::chart::{ChartError, comparison_charts};
 use crate::report::{RoundRow, SummaryRow, Trial, summarise};
 use crate::stage::{Job, KindInfo, Outcome, Reporter, Stage, StageError, params_schema};
 use crate::table::Table;
@@ -24,7 +24,7 @@ impl Stage for Charts {
     fn info(&self) -> KindInfo {
         KindInfo {
             name: "charts".to_owned(),
-            version: 7,
+            version: 8,
             summary: "Charts of a table of rounds, as SVG and PNG".to_owned(),
             params: params_schema::<NoParams>(),
             inputs: vec![input("rounds", "table", "the table of rounds")],
@@ -45,8 +45,7 @@ impl Stage for Charts {
         let folder = job.output("charts")?;
         fs_err::create_dir_all(folder)?;
         let failed = |e: ChartError| StageError::new(e.to_string());
-        let charts = strategy_charts(&rows).map_err(failed)?;
-        for chart in charts.into_iter().chain(comparison_charts(&trials).map_err(failed)?) {
+        for chart in comparison_charts(&rows, &trials).map_err(failed)? {
             fs_err::write(folder.join(format!("{}.svg", chart.name)), chart.picture.svg)?;
             fs_err::write(folder.join(format!("{}.png", chart.name)), chart.picture.png)?;
             fs_err::write(folder.join(format!("{}.txt", chart.name)), chart.caption)?;

@@ -42,7 +42,7 @@ impl Stage for Evaluate {
     fn info(&self) -> KindInfo {
         KindInfo {
             name: "evaluate".to_owned(),
-            version: 3,
+            version: 4,
             summary: "scores detections by COCO's or VOC's rules".to_owned(),
             params: params_schema::<Params>(),
             inputs: vec![

@@ -5,7 +5,7 @@ use std::path::Path;
 use fs_err as fs;
 
 use crate::detection::metrics::{ClassReport, Confusion, Curve, Report, mean_curve};
-use crate::report::chart::{ChartError, MatrixChart, Picture, PrecisionRecallChart, RecallCurve};
+use crate::report::chart::{ChartError, Drawing, MatrixChart, Picture, PrecisionRecallChart, RecallCurve};
 use crate::stage::StageError;
 use crate::table::{Table, TableError};
 

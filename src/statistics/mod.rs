@@ -8,6 +8,7 @@ mod curve;
 mod mean;
 mod paired;
 mod penalty;
+mod power;
 mod ranks;
 mod studentised;
 
@@ -16,4 +17,5 @@ pub use curve::{Curve, common_range};
 pub use mean::{Interval, Mean, deviation, mean};
 pub use paired::{PairedTest, holm, least_difference, least_wilcoxon, paired_t, wilcoxon};
 pub use penalty::{checkpoints, penalties};
+pub use power::{detectable_difference, paired_power, pairs_needed};
 pub use ranks::{Friedman, cliques, critical_difference, friedman, mean_ranks};

@@ -32,7 +32,7 @@ fn probability(range: f64, k: usize) -> f64 {
     k as f64 * sum * width / 3.0
 }
 
-fn density(z: f64) -> f64 {
+pub(super) fn density(z: f64) -> f64 {
     (-z * z / 2.0).exp() / std::f64::consts::TAU.sqrt()
 }
 

@@ -6,13 +6,15 @@ use plotters::coord::Shift;
 use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::*;
 
-use super::canvas::{centred, letters};
-use super::sheet::{below_title, squeezed};
+use super::canvas::{HEIGHT, centred, letters};
+use super::sheet::{HEAD, below_title, squeezed};
 
 /// Letters of a name that fit into the widest legend.
 const LONGEST: usize = 32;
 /// Between the rows of a legend, if there is room.
 const STEP: u32 = 22;
+/// Room above and below a legend's rows.
+const LEGEND: u32 = 26;
 
 /// A place for curves and bars.
 pub(super) type Plot<'a, B> = ChartContext<'a, B, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
@@ -73,6 +75,13 @@ impl Axes<'_> {
 /// A legend's names, each with the number of its colour.
 pub(super) type Names = Vec<(usize, String)>;
 
+/// How high a chart is whose legend has so many names: they can be read, as long as there are not too many.
+pub(super) fn height_beside(names: usize) -> u32 {
+    const LEAST_STEP: usize = 14;
+    let legend = (HEAD + LEGEND) as usize + LEAST_STEP * names;
+    legend.clamp(HEIGHT as usize, 2 * HEIGHT as usize) as u32
+}
+
 /// Puts the title on top and splits what is left into the plot and, to its right, room for these names.
 pub(super) fn beside_legend<B: DrawingBackend>(
     area: &DrawingArea<B, Shift>,
@@ -107,7 +116,7 @@ pub(super) fn legend<B: DrawingBackend>(
     let (columns, rows) = beside.get_pixel_range();
     let room = (rows.end - rows.start) as u32 / scale;
     // Many names move together rather than that some fall off the picture.
-    let step = STEP.min(room.saturating_sub(26) / names.len().max(1) as u32).max(6);
+    let step = STEP.min(room.saturating_sub(LEGEND) / names.len().max(1) as u32).max(6);
     let size = (step - 2).min(13);
     for (row, (index, name)) in names.iter().enumerate() {
         let left = columns.start + (8 * scale) as i32;
@@ -118,4 +127,15 @@ pub(super) fn legend<B: DrawingBackend>(
         area.draw(&Text::new(squeezed(name, LONGEST), at, centred(size, scale)))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_legend_makes_a_higher_picture_up_to_twice() {
+        assert_eq!([1, 20, 1000].map(height_beside), [HEIGHT, HEIGHT, 2 * HEIGHT]);
+        assert!(height_beside(40) >= HEAD + LEGEND + 40 * 14);
+    }
 }

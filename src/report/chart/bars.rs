@@ -3,9 +3,9 @@
 use plotters::coord::Shift;
 use plotters::prelude::*;
 
-use super::axes::{Axes, Names, beside_legend, legend};
-use super::canvas::{Drawing, colour, letters, render};
-use super::{ChartError, Picture};
+use super::Drawing;
+use super::axes::{Axes, Names, beside_legend, height_beside, legend};
+use super::canvas::{colour, letters};
 
 /// One part of every bar.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,19 +31,13 @@ pub struct StackedBars {
     pub segments: Vec<BarSegment>,
 }
 
-impl StackedBars {
-    /// Draws it.
-    ///
-    /// # Errors
-    /// When the drawing library does.
-    pub fn picture(&self) -> Result<Picture, ChartError> {
-        render(self)
-    }
-}
-
 impl Drawing for StackedBars {
     fn title(&self) -> &str {
         &self.title
+    }
+
+    fn height(&self) -> u32 {
+        height_beside(self.segments.len())
     }
 
     fn draw<B: DrawingBackend>(

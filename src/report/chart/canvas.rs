@@ -7,9 +7,9 @@ use plotters::prelude::*;
 use plotters::style::register_font;
 
 /// Width in CSS pixels; the PNG has twice as many.
-const WIDTH: u32 = 760;
-/// Height in CSS pixels.
-const HEIGHT: u32 = 440;
+pub(super) const WIDTH: u32 = 760;
+/// Height in CSS pixels of what says no other.
+pub(super) const HEIGHT: u32 = 440;
 const PNG_SCALE: u32 = 2;
 
 /// A chart in both formats.
@@ -32,13 +32,56 @@ pub struct ChartError {
 }
 
 /// Something that can be drawn at any scale. Lengths inside are CSS pixels times `scale`.
-pub(super) trait Drawing {
+pub trait Drawing {
+    /// What stands above it.
     fn title(&self) -> &str;
+
+    /// How high it is in CSS pixels, for what it holds.
+    fn height(&self) -> u32 {
+        HEIGHT
+    }
+
+    /// Draws it on an area of its size.
+    ///
+    /// # Errors
+    /// When the drawing library does.
     fn draw<B: DrawingBackend>(
         &self,
         area: &DrawingArea<B, Shift>,
         scale: u32,
     ) -> Result<(), DrawingAreaErrorKind<B::ErrorType>>;
+
+    /// Draws it in both formats.
+    ///
+    /// # Errors
+    /// When the drawing library does.
+    fn picture(&self) -> Result<Picture, ChartError> {
+        register_letters();
+        let failed = |cause: String| ChartError {
+            title: self.title().to_owned(),
+            cause,
+        };
+        let mut svg = String::new();
+        {
+            let area = SVGBackend::with_string(&mut svg, (WIDTH, self.height())).into_drawing_area();
+            area.fill(&WHITE).map_err(|e| failed(e.to_string()))?;
+            self.draw(&area, 1).map_err(|e| failed(e.to_string()))?;
+            area.present().map_err(|e| failed(e.to_string()))?;
+        }
+        let (width, height) = (WIDTH * PNG_SCALE, self.height() * PNG_SCALE);
+        let mut pixels = vec![255_u8; (width * height * 3) as usize];
+        {
+            let area = BitMapBackend::with_buffer(&mut pixels, (width, height)).into_drawing_area();
+            area.fill(&WHITE).map_err(|e| failed(e.to_string()))?;
+            self.draw(&area, PNG_SCALE).map_err(|e| failed(e.to_string()))?;
+            area.present().map_err(|e| failed(e.to_string()))?;
+        }
+        let mut png = Vec::new();
+        let encoder = image::codecs::png::PngEncoder::new(&mut png);
+        image::ImageEncoder::write_image(encoder, &pixels, width, height, image::ExtendedColorType::Rgb8)
+            .map_err(|e| failed(e.to_string()))?;
+        Ok(Picture { svg, png })
+    }
 }
 
 /// Makes the built-in font known to the drawing library.
@@ -51,35 +94,7 @@ pub(super) fn register_letters() {
     });
 }
 
-pub(super) fn render(drawing: &impl Drawing) -> Result<Picture, ChartError> {
-    register_letters();
-    let failed = |cause: String| ChartError {
-        title: drawing.title().to_owned(),
-        cause,
-    };
-    let mut svg = String::new();
-    {
-        let area = SVGBackend::with_string(&mut svg, (WIDTH, HEIGHT)).into_drawing_area();
-        area.fill(&WHITE).map_err(|e| failed(e.to_string()))?;
-        drawing.draw(&area, 1).map_err(|e| failed(e.to_string()))?;
-        area.present().map_err(|e| failed(e.to_string()))?;
-    }
-    let (width, height) = (WIDTH * PNG_SCALE, HEIGHT * PNG_SCALE);
-    let mut pixels = vec![255_u8; (width * height * 3) as usize];
-    {
-        let area = BitMapBackend::with_buffer(&mut pixels, (width, height)).into_drawing_area();
-        area.fill(&WHITE).map_err(|e| failed(e.to_string()))?;
-        drawing.draw(&area, PNG_SCALE).map_err(|e| failed(e.to_string()))?;
-        area.present().map_err(|e| failed(e.to_string()))?;
-    }
-    let mut png = Vec::new();
-    let encoder = image::codecs::png::PngEncoder::new(&mut png);
-    image::ImageEncoder::write_image(encoder, &pixels, width, height, image::ExtendedColorType::Rgb8)
-        .map_err(|e| failed(e.to_string()))?;
-    Ok(Picture { svg, png })
-}
-
-/// The colour of the n-th series.
+/// The colour of the n-th series: those of Okabe and Ito in an order of our own, plum in the place of their yellow, which is not seen on white.
 pub(super) fn colour(index: usize) -> RGBColor {
     const OKABE_ITO: [RGBColor; 8] = [
         RGBColor(0, 114, 178),
@@ -89,7 +104,7 @@ pub(super) fn colour(index: usize) -> RGBColor {
         RGBColor(230, 159, 0),
         RGBColor(86, 180, 233),
         RGBColor(0, 0, 0),
-        RGBColor(120, 120, 60),
+        RGBColor(120, 26, 111),
     ];
     OKABE_ITO[index % OKABE_ITO.len()]
 }

@@ -1,8 +1,9 @@
 //! Charts of figures that several columns of the table of rounds give: of one strategy a curve a column, of several strategies a panel a
 //! column.
 
-use super::strategies::{Chart, points, strategies};
-use super::{ChartError, LineChart, PanelsChart, Series};
+use super::part::Part;
+use super::strategies::{Chart, points};
+use super::{ChartError, Drawing, LineChart, PanelsChart, Series};
 use crate::report::RoundRow;
 
 /// Where a row lies in a chart, if it does.
@@ -30,17 +31,17 @@ const GROWING: [(&str, Place); 2] = [
 ///
 /// # Errors
 /// When the drawing library fails.
-pub(super) fn column_charts(rows: &[RoundRow]) -> Result<Vec<Chart>, ChartError> {
+pub(super) fn column_charts(part: &Part) -> Result<Vec<Chart>, ChartError> {
     let mut charts = Vec::new();
     charts.extend(chart(
-        rows,
+        part,
         "deploy_score_ranks",
         ("How well scores without ground truth rank the batch", "Spearman's rho"),
         "Rank correlation of the scores that need no ground truth with the oracle's SL score, within each batch: 1 is the same order, 0 none.",
         (&RANKS, (-1.0, 1.0)),
     )?);
     charts.extend(chart(
-        rows,
+        part,
         "growing_ap50",
         ("AP50 on the evaluation set that grows", "AP50"),
         "The growing set is another one each round: it holds what the strategy's rounds opened and did not train on.",
@@ -50,22 +51,21 @@ pub(super) fn column_charts(rows: &[RoundRow]) -> Result<Vec<Chart>, ChartError>
 }
 
 fn chart(
-    rows: &[RoundRow],
-    name: &'static str,
+    part: &Part,
+    name: &str,
     (title, y_label): (&str, &str),
     caption: &str,
     (columns, limits): (&[(&str, Place)], (f64, f64)),
 ) -> Result<Option<Chart>, ChartError> {
-    let strategies = strategies(rows);
     let curve = |name: &str, strategy: &str, place: Place| Series {
         name: name.to_owned(),
-        points: points(rows, strategy, place),
+        points: points(&part.rows, strategy, place),
     };
-    let picture = if let [only] = strategies[..] {
+    let picture = if let [only] = &part.strategies[..] {
         let series = columns.iter().map(|&(column, place)| curve(column, only, place));
         let series: Vec<Series> = series.filter(|series| !series.points.is_empty()).collect();
         let chart = LineChart {
-            title: title.to_owned(),
+            title: part.title(title),
             x_label: "round".to_owned(),
             y_label: y_label.to_owned(),
             whole_x: true,
@@ -77,13 +77,13 @@ fn chart(
     } else {
         // A strategy without figures keeps its colour for the other charts.
         let panel = |&(column, place): &(&str, Place)| {
-            let series = strategies.iter().map(|&strategy| curve(strategy, strategy, place));
+            let series = part.strategies.iter().map(|strategy| curve(strategy, strategy, place));
             (column.to_owned(), series.collect::<Vec<_>>())
         };
         let mut panels: Vec<(String, Vec<Series>)> = columns.iter().map(panel).collect();
         panels.retain(|(_, series)| series.iter().any(|series| !series.points.is_empty()));
         let chart = PanelsChart {
-            title: title.to_owned(),
+            title: part.title(title),
             x_label: "round".to_owned(),
             y_label: y_label.to_owned(),
             limits,
@@ -92,8 +92,8 @@ fn chart(
         (!chart.panels.is_empty()).then(|| chart.picture())
     };
     let chart = |picture| Chart {
-        name: name.to_owned(),
-        caption: caption.to_owned(),
+        name: part.name(name),
+        caption: part.caption(caption),
         picture,
     };
     Ok(picture.transpose()?.map(chart))
@@ -115,12 +115,12 @@ mod tests {
         }
     }
 
+    fn drawn(rows: &[RoundRow]) -> Vec<Chart> {
+        column_charts(&Part::all(rows)[0]).unwrap()
+    }
+
     fn names(rows: &[RoundRow]) -> Vec<String> {
-        column_charts(rows)
-            .unwrap()
-            .into_iter()
-            .map(|chart| chart.name)
-            .collect()
+        drawn(rows).into_iter().map(|chart| chart.name).collect()
     }
 
     #[test]
@@ -135,9 +135,9 @@ mod tests {
 
     #[test]
     fn one_strategy_has_a_curve_a_column_and_several_a_panel_a_column() {
-        let one = column_charts(&[row("a", 1, Some(0.5), None), row("a", 2, Some(0.25), None)]).unwrap();
+        let one = drawn(&[row("a", 1, Some(0.5), None), row("a", 2, Some(0.25), None)]);
         assert!(one[0].picture.svg.contains("weakest"));
-        let two = column_charts(&[row("first", 1, Some(0.5), None), row("second", 1, Some(0.25), None)]).unwrap();
+        let two = drawn(&[row("first", 1, Some(0.5), None), row("second", 1, Some(0.25), None)]);
         for word in ["first", "second", "certain_sum", "weakest"] {
             assert_eq!(two[0].picture.svg.matches(word).count(), 1, "{word}");
         }

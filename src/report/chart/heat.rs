@@ -3,12 +3,17 @@
 use plotters::coord::Shift;
 use plotters::prelude::*;
 
-use super::canvas::{Drawing, render};
-use super::sheet::{Cells, Sheet, between, short, squeezed};
-use super::{ChartError, Picture};
+use super::Drawing;
+use super::canvas::HEIGHT;
+use super::sheet::{Cells, DARK, HEAD, Sheet, between, short, squeezed};
 
 /// More rows or columns than this have no room for words.
 const NAMED: usize = 24;
+/// Room above the cells and below them, for what the columns are.
+const ABOVE: u32 = 8;
+const BELOW: u32 = 52;
+/// The least height of a cell with words, and the largest.
+const CELL: (u32, u32) = (18, 34);
 
 /// A cost as a number and in words; none where there is none.
 pub type Cost = Option<(f64, String)>;
@@ -27,12 +32,8 @@ pub struct HeatChart {
 }
 
 impl HeatChart {
-    /// Draws it.
-    ///
-    /// # Errors
-    /// When the drawing library does.
-    pub fn picture(&self) -> Result<Picture, ChartError> {
-        render(self)
+    fn is_worded(&self) -> bool {
+        self.rows.len() <= NAMED && self.columns.len() <= NAMED
     }
 
     /// How cheap a cost is among all: 1 for the lowest, 0 for the highest.
@@ -57,22 +58,30 @@ impl Drawing for HeatChart {
         &self.title
     }
 
+    fn height(&self) -> u32 {
+        let rows = self.rows.len().max(1) as u32;
+        if !self.is_worded() {
+            return HEIGHT;
+        }
+        HEAD + ABOVE + rows * ((HEIGHT - HEAD - ABOVE - BELOW) / rows).clamp(CELL.0, CELL.1) + BELOW
+    }
+
     fn draw<B: DrawingBackend>(
         &self,
         area: &DrawingArea<B, Shift>,
         scale: u32,
     ) -> Result<(), DrawingAreaErrorKind<B::ErrorType>> {
         let sheet = Sheet::below(area, &self.title, scale)?;
-        let (left, top) = (sheet.left + sheet.pixels(190), sheet.top + sheet.pixels(8));
+        let (left, top) = (sheet.left + sheet.pixels(190), sheet.top + sheet.pixels(ABOVE));
         let cells = Cells {
             left,
             top,
             width: sheet.right - sheet.pixels(16) - left,
-            height: sheet.bottom - sheet.pixels(52) - top,
+            height: sheet.bottom - sheet.pixels(BELOW) - top,
             rows: self.rows.len().max(1) as i32,
             columns: self.columns.len().max(1) as i32,
         };
-        let worded = self.rows.len() <= NAMED && self.columns.len() <= NAMED;
+        let worded = self.is_worded();
         let style = sheet.letters(11);
         for (row, (name, costs)) in (0..).zip(&self.rows) {
             for (column, cost) in (0..).zip(costs) {
@@ -85,7 +94,7 @@ impl Drawing for HeatChart {
                 if worded {
                     let text = cost.as_ref().map_or("–", |(_, text)| text);
                     let white = style.color(&WHITE);
-                    let style = if cheap > 0.5 { &white } else { &style };
+                    let style = if cheap > DARK { &white } else { &style };
                     sheet.text_around(text, cells.middle(row, column), style)?;
                 }
             }
@@ -134,6 +143,20 @@ mod tests {
         for word in ["split.initial", "value 2", "topk_v3", "2.00", "–", "#005A96", "#E1ECF4"] {
             assert!(svg.contains(word), "{word}");
         }
+    }
+
+    #[test]
+    fn a_map_is_no_higher_than_its_rows_need_and_its_words_have_room() {
+        let of_rows = |count: usize| {
+            let one = chart(&[Some(1.0)]);
+            HeatChart {
+                rows: vec![one.rows[0].clone(); count],
+                ..one
+            }
+        };
+        assert_eq!(of_rows(2).height() - of_rows(1).height(), CELL.1);
+        assert_eq!(of_rows(24).height(), HEAD + ABOVE + BELOW + 24 * CELL.0);
+        assert_eq!(of_rows(25).height(), HEIGHT, "no words");
     }
 
     #[test]

@@ -3,9 +3,9 @@
 use plotters::coord::Shift;
 use plotters::prelude::*;
 
-use super::axes::{Axes, Names, Plot, beside_legend, legend};
-use super::canvas::{Drawing, colour, mark, render};
-use super::{ChartError, Picture};
+use super::Drawing;
+use super::axes::{Axes, Names, Plot, beside_legend, height_beside, legend};
+use super::canvas::{colour, mark};
 
 /// A point of a curve.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -67,14 +67,6 @@ impl LineChart {
         };
         self.series.iter().enumerate().map(place).collect()
     }
-
-    /// Draws it.
-    ///
-    /// # Errors
-    /// When the drawing library does.
-    pub fn picture(&self) -> Result<Picture, ChartError> {
-        render(self)
-    }
 }
 
 /// What is shown of these curves across and up.
@@ -117,6 +109,10 @@ fn span(values: impl Iterator<Item = f64> + Clone) -> (f64, f64) {
 impl Drawing for LineChart {
     fn title(&self) -> &str {
         &self.title
+    }
+
+    fn height(&self) -> u32 {
+        height_beside(names(self.series.iter().enumerate()).len())
     }
 
     fn draw<B: DrawingBackend>(

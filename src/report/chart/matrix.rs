@@ -3,14 +3,19 @@
 use plotters::coord::Shift;
 use plotters::prelude::*;
 
-use super::canvas::{Drawing, render};
-use super::sheet::{Cells, Sheet, between, short};
-use super::{ChartError, Picture};
+use super::Drawing;
+use super::canvas::HEIGHT;
+use super::sheet::{Cells, DARK, HEAD, Sheet, between, short};
 
 /// More rows than this have no room for numbers.
 const NUMBERED: usize = 16;
 /// And more than this none for names.
 const NAMED: usize = 40;
+/// Room above the cells, for what the rows are, and below them, for what the columns are.
+const ABOVE: u32 = 24;
+const BELOW: u32 = 44;
+/// The least height of a cell with a name, and the largest.
+const CELL: (u32, u32) = (14, 40);
 
 /// A square table of counts.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,19 +32,17 @@ pub struct MatrixChart {
     pub counts: Vec<Vec<u64>>,
 }
 
-impl MatrixChart {
-    /// Draws it.
-    ///
-    /// # Errors
-    /// When the drawing library does.
-    pub fn picture(&self) -> Result<Picture, ChartError> {
-        render(self)
-    }
-}
-
 impl Drawing for MatrixChart {
     fn title(&self) -> &str {
         &self.title
+    }
+
+    fn height(&self) -> u32 {
+        let rows = self.names.len().max(1) as u32;
+        if self.names.len() > NAMED {
+            return HEIGHT;
+        }
+        HEAD + ABOVE + rows * ((HEIGHT - HEAD - ABOVE - BELOW) / rows).clamp(CELL.0, CELL.1) + BELOW
     }
 
     fn draw<B: DrawingBackend>(
@@ -49,12 +52,12 @@ impl Drawing for MatrixChart {
     ) -> Result<(), DrawingAreaErrorKind<B::ErrorType>> {
         let sheet = Sheet::below(area, &self.title, scale)?;
         let count = self.names.len().max(1) as i32;
-        let (left, top) = (sheet.left + sheet.pixels(150), sheet.top + sheet.pixels(24));
+        let (left, top) = (sheet.left + sheet.pixels(150), sheet.top + sheet.pixels(ABOVE));
         let cells = Cells {
             left,
             top,
             width: sheet.right - sheet.pixels(16) - left,
-            height: sheet.bottom - sheet.pixels(44) - top,
+            height: sheet.bottom - sheet.pixels(BELOW) - top,
             rows: count,
             columns: count,
         };
@@ -70,7 +73,7 @@ impl Drawing for MatrixChart {
                 sheet.cell(cells.corners(row, column), between([246; 3], [0, 90, 150], share))?;
                 if self.names.len() <= NUMBERED && number > 0 {
                     let white = style.color(&WHITE);
-                    let style = if share > 0.5 { &white } else { &style };
+                    let style = if share > DARK { &white } else { &style };
                     sheet.text_around(&number.to_string(), cells.middle(row, column), style)?;
                 }
             }
@@ -122,6 +125,8 @@ mod tests {
             long.picture().unwrap().svg.contains("long name 19 20"),
             "with the number of its column"
         );
+        assert!(chart(3).height() < HEIGHT && chart(40).height() > HEIGHT);
+        assert_eq!(chart(80).height(), HEIGHT);
         assert!(!chart(80).picture().unwrap().svg.contains("c19"));
         chart(0).picture().unwrap();
     }

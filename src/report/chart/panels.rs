@@ -3,10 +3,11 @@
 use plotters::coord::Shift;
 use plotters::prelude::*;
 
-use super::axes::{Axes, beside_legend};
-use super::canvas::{Drawing, letters, render};
+use super::Drawing;
+use super::Series;
+use super::axes::{Axes, Names, beside_legend, height_beside};
+use super::canvas::letters;
 use super::lines::{bounds, curves, decimals, line_legend, names, whole_marks};
-use super::{ChartError, Picture, Series};
 
 /// Height of a panel's title in CSS pixels.
 const HEAD: u32 = 18;
@@ -27,12 +28,12 @@ pub struct PanelsChart {
 }
 
 impl PanelsChart {
-    /// Draws it.
-    ///
-    /// # Errors
-    /// When the drawing library does.
-    pub fn picture(&self) -> Result<Picture, ChartError> {
-        render(self)
+    /// The names in the legend, each once.
+    fn names(&self) -> Names {
+        let mut names = names(self.panels.iter().flat_map(|(_, series)| series.iter().enumerate()));
+        names.sort();
+        names.dedup();
+        names
     }
 
     fn series(&self) -> impl Iterator<Item = &Series> {
@@ -52,14 +53,16 @@ impl Drawing for PanelsChart {
         &self.title
     }
 
+    fn height(&self) -> u32 {
+        height_beside(self.names().len())
+    }
+
     fn draw<B: DrawingBackend>(
         &self,
         area: &DrawingArea<B, Shift>,
         scale: u32,
     ) -> Result<(), DrawingAreaErrorKind<B::ErrorType>> {
-        let mut names = names(self.panels.iter().flat_map(|(_, series)| series.iter().enumerate()));
-        names.sort();
-        names.dedup();
+        let names = self.names();
         let (plots, beside) = beside_legend(area, &self.title, &names, scale)?;
         let [(low, high), (bottom, top)] = bounds(&self.series().collect::<Vec<_>>(), self.limits);
         let (rows, columns) = self.grid();

@@ -3,10 +3,10 @@
 use plotters::coord::Shift;
 use plotters::prelude::*;
 
+use super::Drawing;
 use super::axes::Axes;
-use super::canvas::{Drawing, centred, colour, render};
+use super::canvas::{centred, colour};
 use super::sheet::below_title;
-use super::{ChartError, Picture};
 
 /// As many classes as the legend names.
 const NAMED: usize = 16;
@@ -32,14 +32,6 @@ pub struct PrecisionRecallChart {
 }
 
 impl PrecisionRecallChart {
-    /// Draws it.
-    ///
-    /// # Errors
-    /// When the drawing library does.
-    pub fn picture(&self) -> Result<Picture, ChartError> {
-        render(self)
-    }
-
     /// What the legend says, each with the number of its colour; none for the mean.
     fn legend(&self) -> Vec<(Option<usize>, String)> {
         let mean = self.mean.iter().map(|mean| (None, mean.name.clone()));

@@ -5,6 +5,12 @@ use plotters::prelude::*;
 
 use super::canvas::letters;
 
+/// The height of a title in CSS pixels.
+pub(super) const HEAD: u32 = 42;
+
+/// The share of the way to the darkest cell from which on its words are white.
+pub(super) const DARK: f64 = 0.7;
+
 const INK: RGBColor = RGBColor(34, 34, 34);
 
 /// Room below a title. All places are in pixels from the whole picture's corner.
@@ -128,7 +134,7 @@ pub(super) fn below_title<B: DrawingBackend>(
     title: &str,
     scale: u32,
 ) -> Result<DrawingArea<B, Shift>, DrawingAreaErrorKind<B::ErrorType>> {
-    let (head, body) = area.split_vertically(42 * scale);
+    let (head, body) = area.split_vertically(HEAD * scale);
     let at = ((14 * scale) as i32, (14 * scale) as i32);
     head.draw(&Text::new(title.to_owned(), at, letters(17, scale)))?;
     Ok(body)

@@ -1,8 +1,9 @@
-//! The charts of a comparison, from the table of rounds.
+//! The charts of the strategies on one dataset, from the table of rounds.
 
 use std::collections::BTreeMap;
 
-use super::{BarSegment, ChartError, LineChart, Picture, Point, Series, StackedBars};
+use super::part::Part;
+use super::{BarSegment, ChartError, Drawing, LineChart, Picture, Point, Series, StackedBars};
 use crate::report::RoundRow;
 use crate::report::trials::Role;
 use crate::statistics::{Mean, mean};
@@ -24,38 +25,38 @@ type Measure = fn(&RoundRow) -> Option<f64>;
 ///
 /// # Errors
 /// When the drawing library fails.
-pub fn strategy_charts(rows: &[RoundRow]) -> Result<Vec<Chart>, ChartError> {
+pub(super) fn strategy_charts(part: &Part) -> Result<Vec<Chart>, ChartError> {
     let mut charts = vec![
         line(
-            rows,
+            part,
             "ap50_over_rounds",
             "AP50 on the test images over rounds",
             ("round", "AP50", true),
             |row| Some((f64::from(row.round), row.ap50?)),
         )?,
         line(
-            rows,
+            part,
             "ap50_over_human_boxes",
             "AP50 on the test images over boxes drawn",
             ("boxes drawn by the annotator, in all", "AP50", false),
             |row| Some((f64::from(row.total_human_boxes), row.ap50?)),
         )?,
         line(
-            rows,
+            part,
             "ap50_over_hours",
             "AP50 on the test images over annotation time",
             ("hours of annotation, in all", "AP50", false),
             |row| Some((row.total_annotation_seconds / 3600.0, row.ap50?)),
         )?,
         line(
-            rows,
+            part,
             "ap50_over_images",
             "AP50 on the test images over images opened",
             ("images opened, in all", "AP50", false),
             |row| Some((f64::from(row.total_images_opened), row.ap50?)),
         )?,
         line(
-            rows,
+            part,
             "pseudo_label_precision",
             "Accepted share of the model's boxes that the annotator was shown",
             ("round", "precision", true),
@@ -66,56 +67,46 @@ pub fn strategy_charts(rows: &[RoundRow]) -> Result<Vec<Chart>, ChartError> {
             },
         )?,
     ];
-    let strategies = strategies(rows);
-    if let [only] = strategies[..] {
-        charts.push(shares(rows, only)?);
-        charts.push(pools(rows, only)?);
+    if let [only] = &part.strategies[..] {
+        charts.push(shares(part, only)?);
+        charts.push(pools(part, only)?);
     } else {
         charts.push(line(
-            rows,
+            part,
             "sl_share_by_round",
             "Boxes taken from the model (SL share)",
             ("round", "share of SA boxes", true),
             |row| Some((f64::from(row.round), row.sl_ratio?)),
         )?);
         charts.push(line(
-            rows,
+            part,
             "pool_sizes",
             "Labelled pool after each round",
             ("round", "images", true),
             |row| Some((f64::from(row.round), f64::from(row.labelled))),
         )?);
     }
-    charts.extend(super::columns::column_charts(rows)?);
+    charts.extend(super::columns::column_charts(part)?);
     Ok(charts)
 }
 
-pub(super) fn strategies(rows: &[RoundRow]) -> Vec<&str> {
-    let mut found: Vec<&str> = Vec::new();
-    for row in rows {
-        if !found.contains(&row.strategy.as_str()) {
-            found.push(&row.strategy);
-        }
-    }
-    found
-}
-
 fn line(
-    rows: &[RoundRow],
-    name: &'static str,
+    part: &Part,
+    name: &str,
     title: &str,
     (x_label, y_label, whole_x): (&str, &str, bool),
     place: fn(&RoundRow) -> Option<(f64, f64)>,
 ) -> Result<Chart, ChartError> {
-    let strategies = strategies(rows);
-    let series = strategies.iter().map(|strategy| Series {
-        name: (*strategy).to_owned(),
-        points: points(rows, strategy, place),
+    let series = part.strategies.iter().map(|strategy| Series {
+        name: strategy.clone(),
+        points: points(&part.rows, strategy, place),
     });
     // What full supervision costs would crowd all others into a corner.
-    let is_full = |strategy: &&str| Role::of(strategy) == Role::Full;
-    let full = strategies.iter().enumerate().filter(|(_, strategy)| is_full(strategy));
-    let levels: Vec<usize> = match y_label == "AP50" && !strategies.iter().all(is_full) {
+    let is_full = |strategy: &str| Role::of(strategy) == Role::Full;
+    let present = part.present();
+    let full = part.strategies.iter().enumerate();
+    let full = full.filter(|(_, strategy)| is_full(strategy) && present.contains(&strategy.as_str()));
+    let levels: Vec<usize> = match y_label == "AP50" && !present.iter().copied().all(is_full) {
         true => full.map(|(place, _)| place).collect(),
         false => Vec::new(),
     };
@@ -125,7 +116,7 @@ fn line(
         " Dashed: full supervision, after its last round."
     };
     let chart = LineChart {
-        title: title.to_owned(),
+        title: part.title(title),
         x_label: x_label.to_owned(),
         y_label: y_label.to_owned(),
         whole_x,
@@ -137,7 +128,8 @@ fn line(
         series: series.collect(),
         levels,
     };
-    let seeds = rows
+    let seeds = part
+        .rows
         .iter()
         .map(|row| row.seed)
         .collect::<std::collections::BTreeSet<_>>()
@@ -148,8 +140,8 @@ fn line(
         " One seed: no error bars.".to_owned()
     };
     Ok(Chart {
-        name: name.to_owned(),
-        caption: format!("{title}.{over}{dashed}"),
+        name: part.name(name),
+        caption: part.caption(&format!("{title}.{over}{dashed}")),
         picture: chart.picture()?,
     })
 }
@@ -175,15 +167,16 @@ pub(super) fn points(rows: &[RoundRow], strategy: &str, place: fn(&RoundRow) -> 
 }
 
 fn bars(
-    rows: &[RoundRow],
+    part: &Part,
     strategy: &str,
-    chart: (&'static str, &str, &str),
+    chart: (&str, &str, &str),
     parts: &[(&str, Measure)],
     from_round: u32,
 ) -> Result<Chart, ChartError> {
     let (name, title, y_label) = chart;
     let mut rounds: BTreeMap<u32, Vec<&RoundRow>> = BTreeMap::new();
-    for row in rows
+    for row in part
+        .rows
         .iter()
         .filter(|row| row.strategy == strategy && row.round >= from_round)
     {
@@ -195,7 +188,7 @@ fn bars(
         rounds.values().map(of_round).collect()
     };
     let bars = StackedBars {
-        title: title.to_owned(),
+        title: part.title(title),
         x_label: "round".to_owned(),
         y_label: y_label.to_owned(),
         bars: rounds.keys().map(u32::to_string).collect(),
@@ -208,19 +201,19 @@ fn bars(
             .collect(),
     };
     Ok(Chart {
-        name: name.to_owned(),
-        caption: format!("{title}."),
+        name: part.name(name),
+        caption: part.caption(&format!("{title}.")),
         picture: bars.picture()?,
     })
 }
 
-fn shares(rows: &[RoundRow], strategy: &str) -> Result<Chart, ChartError> {
+fn shares(part: &Part, strategy: &str) -> Result<Chart, ChartError> {
     let parts: [(&str, Measure); 2] = [
         ("annotator (AL)", |row| row.al_ratio),
         ("model (SL)", |row| row.sl_ratio),
     ];
     bars(
-        rows,
+        part,
         strategy,
         (
             "sl_al_share_by_round",
@@ -232,14 +225,14 @@ fn shares(rows: &[RoundRow], strategy: &str) -> Result<Chart, ChartError> {
     )
 }
 
-fn pools(rows: &[RoundRow], strategy: &str) -> Result<Chart, ChartError> {
+fn pools(part: &Part, strategy: &str) -> Result<Chart, ChartError> {
     let parts: [(&str, Measure); 3] = [
         ("labelled", |row| Some(f64::from(row.labelled))),
         ("asked again", |row| Some(f64::from(row.requeued))),
         ("unlabelled", |row| Some(f64::from(row.unlabelled))),
     ];
     bars(
-        rows,
+        part,
         strategy,
         ("pool_sizes", "Pools after each round", "images"),
         &parts,
@@ -275,7 +268,7 @@ mod tests {
     #[test]
     fn full_supervision_is_a_level_beside_others_and_a_curve_alone() {
         let dashed = |rows: &[RoundRow]| {
-            let charts = strategy_charts(rows).unwrap();
+            let charts = strategy_charts(&Part::all(rows)[0]).unwrap();
             let with = charts
                 .iter()
                 .filter(|chart| chart.caption.contains("Dashed: full supervision"));
@@ -294,7 +287,7 @@ mod tests {
             vec![row("a", 0, 0, 0.1), row("a", 0, 1, 0.2)],
             vec![row("a", 0, 0, 0.1), row("b", 0, 0, 0.2)],
         ] {
-            let charts = strategy_charts(&rows).unwrap();
+            let charts = strategy_charts(&Part::all(&rows)[0]).unwrap();
             assert_eq!(charts.len(), 7);
             assert!(charts.iter().all(|chart| chart.picture.svg.contains("<svg")));
         }

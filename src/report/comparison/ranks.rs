@@ -36,4 +36,14 @@ impl Ranks {
             strategies,
         })
     }
+
+    /// The strategies, each with its mean rank.
+    #[must_use]
+    pub fn named(&self) -> Vec<(String, f64)> {
+        self.strategies
+            .iter()
+            .cloned()
+            .zip(self.ranks.iter().copied())
+            .collect()
+    }
 }
