@@ -106,7 +106,7 @@ fn push_pull_and_status_carry_a_pipeline_to_a_clone_that_then_runs_nothing() {
         .json();
     assert_eq!(
         (&status["records"]["only_there"], &status["records"]["unknown"]),
-        (&1.into(), &2.into())
+        (&3.into(), &0.into())
     );
     assert!(!clone.path(".asm-pipe").exists(), "a look leaves no trace");
     let text = clone.done(&format!("cache pull data.yaml {remote}")).stdout;
@@ -121,6 +121,51 @@ fn push_pull_and_status_carry_a_pipeline_to_a_clone_that_then_runs_nothing() {
     assert_eq!(kept["garbage"]["records"], 0, "{kept}");
     let text = clone.done(&format!("cache status {remote}")).stdout;
     assert!(text.contains("here and there  6"), "{text}");
+}
+
+#[test]
+fn plan_and_explain_tell_what_the_remote_has_and_take_nothing_of_it() {
+    let team = Team::new();
+    let remote = format!("--remote {}", team.url());
+    let first = Project::with_data();
+    first.done(&format!("run data.yaml --target split {remote}"));
+    let clone = Project::with_data();
+    let would = |command: &str| {
+        let answer = clone.done(command).json();
+        let stages = answer.as_array().unwrap().iter();
+        let would = stages.map(|stage| stage["forecast"]["would"].as_str().unwrap().to_owned());
+        would.collect::<Vec<String>>()
+    };
+    assert_eq!(would("plan data.yaml --format json"), ["run", "after", "after"]);
+    for command in ["plan", "explain"] {
+        let command = format!("{command} data.yaml {remote} --format json");
+        assert_eq!(would(&command), ["remote", "remote", "run"], "{command}");
+    }
+    // The project's remote counts, unless it is switched off.
+    clone.file("asm-pipe.toml", format!("[remote]\nurl = '{}'\n", team.url()));
+    let text = clone.done("plan data.yaml").stdout;
+    assert!(
+        text.starts_with("remote  source") && text.contains("1 to run, 0 perhaps, 0 cached, 2 on the remote"),
+        "{text}"
+    );
+    let text = clone.done("explain data.yaml").stdout;
+    assert!(
+        text.starts_with("remote   source") && text.contains("by run "),
+        "{text}"
+    );
+    assert!(
+        clone
+            .done("plan data.yaml --remote-mode off")
+            .stdout
+            .starts_with("run ")
+    );
+    assert!(!clone.path(".asm-pipe").exists(), "a look leaves no trace");
+    // Without the remote it goes on, unless that is not wanted.
+    fs_err::write(team.path().join("asm-pipe-remote"), "99\n").unwrap();
+    let answer = clone.done("plan data.yaml");
+    assert!(answer.stdout.contains("3 to run"), "{}", answer.stdout);
+    assert_eq!(answer.stderr.matches("warning").count(), 1, "{}", answer.stderr);
+    assert_eq!(clone.run("explain data.yaml --require-remote").code, 4);
 }
 
 #[test]
@@ -278,6 +323,8 @@ fn what_a_server_repeats_of_the_credentials_is_written_nowhere() {
         "cache push --remote s3://team/x",
         "cache pull --remote s3://team/x --format json",
         "cache status --remote s3://team/x",
+        "plan data.yaml --remote s3://team/x",
+        "explain data.yaml --remote s3://team/x --format json --require-remote",
     ] {
         let mut command = project.command(arguments);
         command
@@ -315,6 +362,8 @@ fn a_secret_in_a_url_is_refused_and_repeated_nowhere() {
             "cache push",
             "cache pull",
             "cache status",
+            "plan data.yaml",
+            "explain data.yaml --format json",
             "run data.yaml --format json",
         ] {
             if command == "cache push" {
