@@ -1,11 +1,11 @@
 //! From a remote into a store: a record is asked for, then what it needs is fetched and looked at before it is taken.
 
 use std::collections::BTreeMap;
-use std::thread;
 
 use tempfile::TempPath;
 
 use super::requests::{Came, Wanted};
+use super::spread::spread;
 use super::{Remote, RemoteError, object_name, record_name};
 use crate::store::{Digest, InUse, Part, Record, Store};
 
@@ -104,18 +104,7 @@ impl Remote {
         records: &[Record],
         told: &(dyn Fn(&Record, Result<Fetched, RemoteError>) + Sync),
     ) {
-        let next = std::sync::atomic::AtomicUsize::new(0);
-        let work = || {
-            while let Some(record) = records.get(next.fetch_add(1, std::sync::atomic::Ordering::Relaxed)) {
-                told(record, self.fetch(store, record));
-            }
-        };
-        thread::scope(|scope| {
-            for _ in 1..RECORDS.min(records.len()) {
-                scope.spawn(work);
-            }
-            work();
-        });
+        spread(records, RECORDS, &|record| told(record, self.fetch(store, record)));
     }
 
     fn fetch_objects(
