@@ -80,7 +80,7 @@ impl Asked {
                     .wait_timeout_while(names, Duration::from_secs(60), is_early);
                 drop(wait);
             }
-            let (status, bytes) = match std::fs::read(self.folder.join(&name)) {
+            let (status, bytes) = match fs_err::read(self.folder.join(&name)) {
                 Ok(bytes) => ("200 OK", bytes),
                 Err(_) => ("404 Not Found", Vec::new()),
             };
