@@ -4,7 +4,7 @@
 //! Records are asked for as far as they reach, also behind a guard that has not decided yet: they are small. What they need is fetched then,
 //! while further records are asked for; behind a guard only when it has not said stop. None of this is a decision: a node is looked
 //! up when its turn comes, and finds what has come meanwhile. A stage that reads something outside which nobody has looked at yet
-//! is left to its turn.
+//! is left to its turn, and so is one of very many inputs.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,6 +17,9 @@ use super::super::{End, Event, RunError};
 use super::Engine;
 use crate::plan::{NodeId, Plan};
 use crate::store::{Digest, Record};
+
+/// A node of more inputs is left to its turn: they are looked through whenever one of them comes to be known.
+const INPUTS: usize = 256;
 
 #[derive(Default)]
 pub(super) struct Ahead {
@@ -136,6 +139,9 @@ impl Engine<'_, '_> {
             let ahead = || self.beyond.ahead.records.get(&node).map(AsRef::as_ref);
             self.nodes[node.0].record.as_ref().or_else(ahead)
         };
+        if planned.inputs.values().map(Vec::len).sum::<usize>() > INPUTS {
+            return None;
+        }
         let mut sources = planned.inputs.values().flatten();
         let is_open = |source: NodeId| made(source).is_none() && self.scheduler.end(source) != Some(End::Pruned);
         if sources.any(|source| is_open(source.node)) {
