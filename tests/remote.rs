@@ -5,6 +5,7 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use crate::support::bucket::Bucket;
 use crate::support::{Answer, DATA, Project, digests, ends};
 
 /// A folder that a team shares.
@@ -106,7 +107,7 @@ fn push_pull_and_status_carry_a_pipeline_to_a_clone_that_then_runs_nothing() {
         .json();
     assert_eq!(
         (&status["records"]["only_there"], &status["records"]["unknown"]),
-        (&1.into(), &2.into())
+        (&3.into(), &0.into())
     );
     assert!(!clone.path(".asm-pipe").exists(), "a look leaves no trace");
     let text = clone.done(&format!("cache pull data.yaml {remote}")).stdout;
@@ -121,6 +122,96 @@ fn push_pull_and_status_carry_a_pipeline_to_a_clone_that_then_runs_nothing() {
     assert_eq!(kept["garbage"]["records"], 0, "{kept}");
     let text = clone.done(&format!("cache status {remote}")).stdout;
     assert!(text.contains("here and there  6"), "{text}");
+}
+
+#[test]
+fn plan_and_explain_tell_what_the_remote_has_and_take_nothing_of_it() {
+    let team = Team::new();
+    let remote = format!("--remote {}", team.url());
+    let first = Project::with_data();
+    first.done(&format!("run data.yaml --target split {remote}"));
+    let clone = Project::with_data();
+    let would = |command: &str| {
+        let answer = clone.done(command).json();
+        let stages = answer.as_array().unwrap().iter();
+        let would = stages.map(|stage| stage["forecast"]["would"].as_str().unwrap().to_owned());
+        would.collect::<Vec<String>>()
+    };
+    assert_eq!(would("plan data.yaml --format json"), ["run", "after", "after"]);
+    for command in ["plan", "explain"] {
+        let command = format!("{command} data.yaml {remote} --format json");
+        assert_eq!(would(&command), ["remote", "remote", "run"], "{command}");
+    }
+    // The project's remote counts, unless it is switched off.
+    clone.file("asm-pipe.toml", format!("[remote]\nurl = '{}'\n", team.url()));
+    let text = clone.done("plan data.yaml").stdout;
+    assert!(
+        text.starts_with("remote  source") && text.contains("1 to run, 0 perhaps, 0 cached, 2 on the remote"),
+        "{text}"
+    );
+    let text = clone.done("explain data.yaml").stdout;
+    assert!(
+        text.starts_with("remote   source") && text.contains("by run "),
+        "{text}"
+    );
+    assert!(
+        clone
+            .done("plan data.yaml --remote-mode off")
+            .stdout
+            .starts_with("run ")
+    );
+    assert!(!clone.path(".asm-pipe").exists(), "a look leaves no trace");
+    // Without the remote it goes on, unless that is not wanted.
+    fs_err::write(team.path().join("asm-pipe-remote"), "99\n").unwrap();
+    let answer = clone.done("plan data.yaml");
+    assert!(answer.stdout.contains("3 to run"), "{}", answer.stdout);
+    assert_eq!(answer.stderr.matches("warning").count(), 1, "{}", answer.stderr);
+    assert_eq!(clone.run("explain data.yaml --require-remote").code, 4);
+}
+
+/// A chain of stages, or a fan behind the first.
+fn stages(count: usize, is_chain: bool) -> String {
+    let mut text = "stages:\n  s0: {uses: command, with: {run: 'echo 0 > {out.x}', out: {x: text}}}\n".to_owned();
+    for at in 1..count {
+        let before = if is_chain { at - 1 } else { 0 };
+        text += &format!(
+            "  s{at}: {{uses: command, in: {{a: s{before}}}, with: {{run: 'echo {at} > {{out.x}}', out: {{x: text}}}}}}\n"
+        );
+    }
+    text
+}
+
+#[test]
+fn each_record_is_asked_for_once_and_none_waits_for_the_objects_before_it() {
+    const COUNT: usize = 100;
+    for is_chain in [true, false] {
+        let team = Team::new();
+        let project = |count: usize| {
+            let project = Project::new();
+            project.file("p.yaml", stages(count, is_chain));
+            project
+        };
+        project(COUNT).done(&format!("run p.yaml --quiet --remote {}", team.url()));
+        // As if no object ever came, all records are asked for.
+        for command in ["run p.yaml --format json", "cache pull p.yaml"] {
+            let (bucket, clone) = (Bucket::of(team.path(), COUNT), project(COUNT));
+            let answer = bucket.done(&clone, command);
+            if command.starts_with("run") {
+                assert_eq!(all(&answer), ["cached"]);
+                assert_eq!(answer.stdout.matches("stage-fetched").count(), COUNT);
+            }
+            let asked = (bucket.count("records/"), bucket.count("objects/"), bucket.count(""));
+            assert_eq!(asked, (COUNT, COUNT, 2 * COUNT + 1), "{command}");
+            assert!(clone.done("cache verify").stdout.contains("all is as it should be"));
+        }
+        let (bucket, clone) = (Bucket::of(team.path(), 0), project(COUNT));
+        let told = bucket.done(&clone, "plan p.yaml").stdout;
+        assert!(
+            told.contains("0 to run") && told.contains("100 on the remote"),
+            "{told}"
+        );
+        assert_eq!((bucket.count("records/"), bucket.count("objects/")), (COUNT, 0));
+    }
 }
 
 #[test]
@@ -278,6 +369,8 @@ fn what_a_server_repeats_of_the_credentials_is_written_nowhere() {
         "cache push --remote s3://team/x",
         "cache pull --remote s3://team/x --format json",
         "cache status --remote s3://team/x",
+        "plan data.yaml --remote s3://team/x",
+        "explain data.yaml --remote s3://team/x --format json --require-remote",
     ] {
         let mut command = project.command(arguments);
         command
@@ -315,6 +408,8 @@ fn a_secret_in_a_url_is_refused_and_repeated_nowhere() {
             "cache push",
             "cache pull",
             "cache status",
+            "plan data.yaml",
+            "explain data.yaml --format json",
             "run data.yaml --format json",
         ] {
             if command == "cache push" {

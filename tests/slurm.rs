@@ -491,6 +491,26 @@ fn a_run_that_is_killed_in_the_middle_of_sbatch_submits_nothing_twice() {
 }
 
 #[test]
+fn what_another_user_has_submitted_is_waited_for_and_not_submitted_again() {
+    let cluster = Cluster::new(&stages(2), "");
+    cluster.set("hold", "").set("odd-sbatch", "kill-after\n");
+    let mut first = cluster.command("run p.yaml");
+    first.env("FAKE_SLURM_USER", "first").stderr(Stdio::null());
+    assert_ne!(first.status().unwrap().code(), Some(0));
+    let mut second = cluster.command("run p.yaml --format json");
+    second.env("FAKE_SLURM_USER", "second").stdout(Stdio::piped());
+    let second = second.spawn().unwrap();
+    // Its own queue is empty: only among all users' jobs it finds out why they wait.
+    wait_for("it has found the jobs", || {
+        cluster.run("status").stdout.matches("pending (Priority)").count() == 2 || cluster.jobs().len() > 2
+    });
+    cluster.unset("hold");
+    let answer = Answer::of(second.wait_with_output().unwrap());
+    assert!(ends(&answer.events()).values().all(|end| *end == "ran"));
+    assert_eq!(cluster.states(), ["COMPLETED"; 2]);
+}
+
+#[test]
 fn ctrl_c_cancels_the_jobs_and_with_detach_leaves_them() {
     let cluster = Cluster::new(&stages(2), "");
     cluster.set("hold", "");

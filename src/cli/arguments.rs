@@ -11,7 +11,7 @@ use super::cache::arguments::{Cache, CheckDeterminism};
 use super::data::arguments::Data;
 use super::defaults::STORE;
 use super::examples;
-use super::remote::RemoteArguments;
+use super::remote::RemoteBesides;
 use super::terminal::Format;
 
 /// Runs active-learning experiments for object detection: declared in YAML, cached by content, compared.
@@ -36,6 +36,11 @@ pub(super) enum Command {
     #[command(visible_alias = "rerun")]
     Run(Run),
     /// Show what would run and why. Nothing is touched.
+    ///
+    /// Each stage has a word: `cached` is in the store, `remote` is on the remote and would be fetched from there, `run` would run, `maybe`
+    /// depends on whether a round still happens, `shared` is the same work as another, `pruned` is left out, `fail` could not begin. With
+    /// `--format json` they are `hit`, `remote`, `run` and `after`, `maybe`, `same`, `pruned` and `fail`, under `would`. The remote is only
+    /// asked for records, and for what guards have decided.
     Plan(Plan),
     /// Draw the stages of pipelines.
     Graph(Graph),
@@ -54,7 +59,7 @@ pub(super) enum Command {
     ///
     /// `asm-pipe explain pipelines/topk_v3.yaml -S merge.certain=0.7` tells what that would run again, and why. A
     /// changed param is told with both values, a changed input with the stage that it comes from, a changed folder outside with its
-    /// files.
+    /// files. What only the remote has is called `remote`.
     Explain(Explain),
     /// List runs: when, what, how they ended.
     Runs(Runs),
@@ -195,10 +200,7 @@ pub(super) struct Run {
     #[arg(short, long)]
     pub(super) quiet: bool,
     #[command(flatten)]
-    pub(super) remote: RemoteArguments,
-    /// End the run when the remote cannot be asked, instead of going on without it.
-    #[arg(long)]
-    pub(super) require_remote: bool,
+    pub(super) remote: RemoteBesides,
     #[command(flatten)]
     pub(super) output: OutputArguments,
 }
@@ -223,6 +225,8 @@ pub(super) struct Plan {
     pub(super) target: TargetArguments,
     #[command(flatten)]
     pub(super) store: StoreArguments,
+    #[command(flatten)]
+    pub(super) remote: RemoteBesides,
     #[command(flatten)]
     pub(super) output: OutputArguments,
 }

@@ -15,7 +15,8 @@ Examples:
 pub(super) const PLAN: &str = "\
 Examples:
   asm-pipe plan pipelines/topk_v3.yaml                         what is cached, what runs and why
-  asm-pipe plan pipelines/topk_v3.yaml -S merge.certain=0.7    what a param reaches";
+  asm-pipe plan pipelines/topk_v3.yaml -S merge.certain=0.7    what a param reaches
+  asm-pipe plan pipelines/topk_v3.yaml --remote s3://team/al   what the team has made already";
 
 pub(super) const GRAPH: &str = "\
 Examples:

@@ -1,4 +1,4 @@
-//! `asm-pipe explain`: of each stage whether the store has it, and if not, all that has changed.
+//! `asm-pipe explain`: of each stage whether the store or the remote has it, and if not, all that has changed.
 
 use super::arguments::Explain;
 use super::failure::Failure;
@@ -10,6 +10,7 @@ use super::workspace::Untouched;
 use crate::run::{self, Explained, Forecast};
 
 pub(super) fn explain(arguments: &Explain) -> Result<(), Failure> {
+    let remote = arguments.remote.open()?;
     let opened = Untouched::open(&arguments.store)?;
     let workspace = &opened.workspace;
     let loaded = load(&arguments.pipelines, &[], &workspace.registry)?;
@@ -19,8 +20,9 @@ pub(super) fn explain(arguments: &Explain) -> Result<(), Failure> {
         let found = found.map_err(|unknown| unknown_stages("STAGE", &[unknown]))?;
         found.into_iter().for_each(|id| wanted[id.0] = true);
     }
-    let explained = run::explain(&loaded.plan, &workspace.registry, &workspace.store, &[])
-        .map_err(|e| Failure::environment(e.to_string()))?;
+    let explained = arguments.remote.ask(&workspace.store, remote.as_ref(), |places| {
+        run::explain(&loaded.plan, &workspace.registry, places, &[])
+    })?;
     let explained: Vec<Explained> = explained
         .into_iter()
         .zip(wanted)
@@ -49,6 +51,7 @@ fn text(explained: &[Explained]) -> String {
 fn verdict(stage: &Explained) -> (&'static str, &'static str, String) {
     match &stage.forecast {
         Forecast::Hit { .. } => (DIM, "hit", made(stage)),
+        Forecast::Remote { .. } => (DIM, "remote", made(stage)),
         Forecast::Run { .. } => (GREEN, "miss", compared(stage)),
         Forecast::Same { stage, .. } => (DIM, "shared", format!("the same work as `{stage}`")),
         Forecast::After { stage: before, root } if *before == root.stage => (GREEN, "miss", after(stage, before)),

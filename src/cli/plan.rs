@@ -11,13 +11,15 @@ use super::workspace::Untouched;
 use crate::run::{Estimate, Forecast, estimate, forecast};
 
 pub(super) fn plan(arguments: &Plan) -> Result<(), Failure> {
+    let remote = arguments.remote.open()?;
     let opened = Untouched::open(&arguments.store)?;
     let workspace = &opened.workspace;
     // What is found in the store is not to be removed while it is read; a store that is read-only loses nothing.
     let _in_use = workspace.store.in_use().ok();
     let loaded = load(&arguments.pipelines, &arguments.target.target, &workspace.registry)?;
-    let forecasts = forecast(&loaded.plan, &workspace.registry, &workspace.store, &[])
-        .map_err(|e| Failure::environment(e.to_string()))?;
+    let forecasts = arguments.remote.ask(&workspace.store, remote.as_ref(), |places| {
+        forecast(&loaded.plan, &workspace.registry, places, &[])
+    })?;
     let estimates = estimate(&loaded.plan, &forecasts, &workspace.store);
     if arguments.output.format == Format::Json {
         let rows = loaded.plan.nodes.iter().zip(&forecasts).zip(&estimates);
@@ -30,10 +32,11 @@ pub(super) fn plan(arguments: &Plan) -> Result<(), Failure> {
     }
     let width = loaded.plan.nodes.iter().map(|node| node.name.len()).max().unwrap_or(0);
     let mut text = String::new();
-    let mut counts = [0_usize; 4];
+    let mut counts = [0_usize; 5];
     for (node, forecast) in loaded.plan.nodes.iter().zip(&forecasts) {
         let (place, colour, word, why) = match forecast {
             Forecast::Hit { .. } => (0, DIM, "cached", String::new()),
+            Forecast::Remote { .. } => (4, DIM, "remote", String::new()),
             Forecast::Run { reason, .. } => (1, GREEN, "run", reason.clone()),
             Forecast::Same { stage, .. } => (0, DIM, "shared", format!("the same work as `{stage}`")),
             Forecast::After { stage, root } if *stage == root.stage => (1, GREEN, "run", format!("after {root}")),
@@ -45,8 +48,12 @@ pub(super) fn plan(arguments: &Plan) -> Result<(), Failure> {
         counts[place] += 1;
         text += &format!("{colour}{word:<7}{RESET} {:width$}  {DIM}{why}{RESET}\n", node.name);
     }
-    let [cached, run, maybe, pruned] = counts;
-    text += &format!("\n{run} to run, {maybe} perhaps, {cached} cached, {pruned} pruned\n");
+    let [cached, run, maybe, pruned, beyond] = counts;
+    let there = match beyond {
+        0 => String::new(),
+        count => format!(", {count} on the remote"),
+    };
+    text += &format!("\n{run} to run, {maybe} perhaps, {cached} cached{there}, {pruned} pruned\n");
     text += &expected(run + maybe, &estimates);
     terminal::print(&text)
 }

@@ -3,7 +3,10 @@
 use clap::{Args, ValueEnum};
 
 use super::failure::Failure;
+use super::terminal;
 use crate::remote::{Location, Mode, Remote, RemoteError};
+use crate::run::{Places, RunError};
+use crate::store::Store;
 
 /// Which remote.
 #[derive(Clone, Debug, Args)]
@@ -21,6 +24,16 @@ pub(super) struct RemoteArguments {
     /// What it is used for.
     #[arg(long, value_enum, value_name = "MODE", default_value_t, env = "ASM_PIPE_REMOTE_MODE")]
     pub(super) remote_mode: RemoteMode,
+}
+
+/// The remote of a command that is about something else.
+#[derive(Clone, Debug, Args)]
+pub(super) struct RemoteBesides {
+    #[command(flatten)]
+    pub(super) which: RemoteArguments,
+    /// End with an error when the remote cannot be asked, instead of going on without it.
+    #[arg(long)]
+    pub(super) require_remote: bool,
 }
 
 /// What a remote is used for.
@@ -70,6 +83,52 @@ impl RemoteArguments {
             Remote::make_folder(&place)?;
         }
         Ok(Remote::open(&place, mode)?)
+    }
+}
+
+impl RemoteBesides {
+    /// Opens the remote, if one is named. One that cannot be opened is told of, and the command goes on without it unless it is required.
+    pub(super) fn open(&self) -> Result<Option<Remote>, Failure> {
+        let Some((place, mode)) = self.which.place()? else {
+            return match self.require_remote {
+                true => Err(Failure::usage("a remote is required, and none is named").hint("name one with `--remote`")),
+                false => Ok(None),
+            };
+        };
+        match Remote::open(&place, mode) {
+            Ok(remote) => Ok(Some(remote)),
+            Err(error) => self.without(error).map(|()| None),
+        }
+    }
+
+    /// Goes on without the remote, unless it is required.
+    fn without(&self, error: RemoteError) -> Result<(), Failure> {
+        if self.require_remote {
+            return Err(error.into());
+        }
+        terminal::warn(&format!("{error}; it goes on without it"));
+        error
+            .hints()
+            .iter()
+            .for_each(|hint| terminal::tell(&format!("hint: {hint}")));
+        Ok(())
+    }
+
+    /// Finds out what the store and the remote have; if the remote cannot be asked and is not required, what the store has alone.
+    pub(super) fn ask<'a, T>(
+        &self,
+        store: &'a Store,
+        remote: Option<&'a Remote>,
+        find: impl Fn(Places<'a>) -> Result<T, RunError>,
+    ) -> Result<T, Failure> {
+        let found = match find(Places { store, remote }) {
+            Err(RunError::Remote(error)) => {
+                self.without(error)?;
+                find(store.into())
+            }
+            found => found,
+        };
+        found.map_err(|error| Failure::environment(error.to_string()))
     }
 }
 

@@ -14,7 +14,7 @@ use super::terminal::{self, Format};
 use super::workspace::Workspace;
 use crate::plan::Plan;
 use crate::project::{ExecutorName, Project};
-use crate::remote::{Location, Mode, Remote};
+use crate::remote::Location;
 use crate::run::resources::{available_cpus, available_gpus, available_memory_mib};
 use crate::run::slurm::SlurmOptions;
 use crate::run::{Interrupt, RunError, RunOptions, Summary};
@@ -26,7 +26,7 @@ const JOBS: u32 = 16;
 pub(super) fn run(arguments: &Run, file: &ProjectFile) -> Result<(), Failure> {
     let project = file.project.clone().unwrap_or_default();
     // Before anything is written: what is wrong with its URL must not come into a journal.
-    let place = arguments.remote.place()?;
+    arguments.remote.which.place()?;
     if let (Some(path), Some(sets), false) = (&file.path, sets(arguments, &project), arguments.quiet) {
         terminal::tell(&format!("`{}` sets {sets}", path.display()));
     }
@@ -47,8 +47,8 @@ pub(super) fn run(arguments: &Run, file: &ProjectFile) -> Result<(), Failure> {
         gpus: arguments.gpus.unwrap_or_else(available_gpus),
         keep_going: arguments.keep_going,
         force,
-        remote: open_remote(place, arguments.require_remote)?,
-        remote_required: arguments.require_remote,
+        remote: arguments.remote.open()?.map(Arc::new),
+        remote_required: arguments.remote.require_remote,
         slurm: (arguments.executor == Executor::Slurm).then(|| SlurmOptions {
             settings: project.slurm.clone(),
             detach: arguments.detach,
@@ -83,30 +83,12 @@ fn sets(arguments: &Run, project: &Project) -> Option<String> {
     let named = project
         .remote
         .as_ref()
-        .filter(|_| arguments.remote.remote_mode != RemoteMode::Off);
-    let named = named.filter(|remote| arguments.remote.remote.as_ref() == Some(&remote.url));
+        .filter(|_| arguments.remote.which.remote_mode != RemoteMode::Off);
+    let named = named.filter(|remote| arguments.remote.which.remote.as_ref() == Some(&remote.url));
     let place = named.and_then(|remote| remote.url.parse::<Location>().ok());
     let remote = place.map(|place| format!("the remote `{place}`"));
     let all: Vec<String> = executor.into_iter().chain(remote).collect();
     (!all.is_empty()).then(|| all.join(" and "))
-}
-
-/// The remote that was named. One that cannot be opened is told of, and the run goes on without it unless it is required.
-fn open_remote(place: Option<(Location, Mode)>, required: bool) -> Result<Option<Arc<Remote>>, Failure> {
-    let Some((place, mode)) = place else {
-        return match required {
-            true => Err(Failure::usage("a remote is required, and none is named").hint("name one with `--remote`")),
-            false => Ok(None),
-        };
-    };
-    match Remote::open(&place, mode) {
-        Ok(remote) => Ok(Some(Arc::new(remote))),
-        Err(error) if required => Err(error.into()),
-        Err(error) => {
-            terminal::warn(&format!("{error}; the run goes on without it"));
-            Ok(None)
-        }
-    }
 }
 
 /// Shows people what was written.

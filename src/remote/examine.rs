@@ -31,11 +31,13 @@ impl Remote {
     pub fn examine(&self, probe: &str, patience: Duration) -> Examined {
         let (done, ended) = channel::<()>();
         thread::scope(|scope| {
-            scope.spawn(move || {
+            let watch = move || {
                 if ended.recv_timeout(patience) == Err(RecvTimeoutError::Timeout) {
                     self.cancel();
                 }
-            });
+            };
+            // Where the system gives no thread, each request still ends by its own bound.
+            let _ = thread::Builder::new().spawn_scoped(scope, watch);
             let is_begun = self.client.is_begun();
             let is_tried = self.is_written() && is_begun.is_ok();
             let probe = is_tried.then(|| self.client.probe(probe));

@@ -1,11 +1,11 @@
 //! From a remote into a store: a record is asked for, then what it needs is fetched and looked at before it is taken.
 
 use std::collections::BTreeMap;
-use std::thread;
 
 use tempfile::TempPath;
 
 use super::requests::{Came, Wanted};
+use super::spread::spread;
 use super::{Remote, RemoteError, object_name, record_name};
 use crate::store::{Digest, InUse, Part, Record, Store};
 
@@ -61,6 +61,21 @@ impl Remote {
             .collect()
     }
 
+    /// Reads small objects, of which the digests and sizes are known, without taking them anywhere; answers in their order. None: it is not
+    /// there, or is damaged.
+    pub fn read_all(&self, objects: &[(Digest, u64)]) -> Vec<Result<Option<Vec<u8>>, RemoteError>> {
+        let read = self
+            .client
+            .read(objects.iter().map(|(digest, _)| object_name(digest)).collect());
+        let is_it = |(digest, size): &(Digest, u64), text: &[u8]| {
+            text.len() as u64 == *size && Digest::of_bytes(text) == *digest
+        };
+        let answers = objects.iter().zip(read);
+        answers
+            .map(|(object, read)| read.map(|text| text.filter(|text| is_it(object, text))))
+            .collect()
+    }
+
     /// Notes that what it has of a key is not to be used, so that it is sent anew.
     pub fn doubt(&self, key: &Digest) {
         self.doubted().insert(*key);
@@ -89,18 +104,7 @@ impl Remote {
         records: &[Record],
         told: &(dyn Fn(&Record, Result<Fetched, RemoteError>) + Sync),
     ) {
-        let next = std::sync::atomic::AtomicUsize::new(0);
-        let work = || {
-            while let Some(record) = records.get(next.fetch_add(1, std::sync::atomic::Ordering::Relaxed)) {
-                told(record, self.fetch(store, record));
-            }
-        };
-        thread::scope(|scope| {
-            for _ in 1..RECORDS.min(records.len()) {
-                scope.spawn(work);
-            }
-            work();
-        });
+        spread(records, RECORDS, &|record| told(record, self.fetch(store, record)));
     }
 
     fn fetch_objects(

@@ -26,6 +26,7 @@ mod location;
 mod open;
 mod requests;
 mod send;
+mod spread;
 
 use std::collections::HashSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};

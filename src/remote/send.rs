@@ -1,9 +1,8 @@
 //! From a store to a remote: files first, then the lists of folders' files, the record last. What is there is not sent again.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
 
+use super::spread::spread;
 use super::{Remote, RemoteError, object_name, record_name};
 use crate::store::{Digest, Output, Part, Record, Store};
 
@@ -62,18 +61,7 @@ impl Remote {
         records: &[Record],
         told: &(dyn Fn(&Record, Result<Sending, RemoteError>) + Sync),
     ) {
-        let next = AtomicUsize::new(0);
-        let work = || {
-            while let Some(record) = records.get(next.fetch_add(1, Ordering::Relaxed)) {
-                told(record, self.send(store, record));
-            }
-        };
-        thread::scope(|scope| {
-            for _ in 1..RECORDS.min(records.len()) {
-                scope.spawn(work);
-            }
-            work();
-        });
+        spread(records, RECORDS, &|record| told(record, self.send(store, record)));
     }
 
     /// Of which of these keys there are records.

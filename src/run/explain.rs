@@ -8,7 +8,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::forecast::{Forecast, Seen, foresee};
+use super::forecast::{Forecast, Places, Seen, foresee};
 use super::keys::{External, OUTSIDE, externals, taking_part};
 use super::resolve::{Resolved, resolve};
 use super::summary::RunError;
@@ -25,9 +25,9 @@ pub struct Explained {
     pub kind: String,
     /// What a run would do.
     pub forecast: Forecast,
-    /// The record that it is, or that it was compared with.
+    /// The record that it is, here or on the remote, or that it was compared with.
     pub record: Option<Earlier>,
-    /// All differences to that record. None for a hit, and for a stage that would only get other inputs.
+    /// All differences to that record. None for what is at hand or on the remote, and for a stage that would only get other inputs.
     pub causes: Vec<Cause>,
 }
 
@@ -108,13 +108,22 @@ impl fmt::Display for Cause {
 /// Says what a run of the plan would do and why, node by node in the plan's order. `force` as in [`super::RunOptions`].
 ///
 /// # Errors
-/// When the plan was made with another registry, or does not have a stage to force.
-pub fn explain(plan: &Plan, registry: &Registry, store: &Store, force: &[String]) -> Result<Vec<Explained>, RunError> {
-    let mut seen = foresee(plan, registry, store, force)?;
+/// When the plan was made with another registry, or does not have a stage to force, or the remote cannot be asked.
+pub fn explain<'a>(
+    plan: &'a Plan,
+    registry: &Registry,
+    places: impl Into<Places<'a>>,
+    force: &[String],
+) -> Result<Vec<Explained>, RunError> {
+    let places = places.into();
+    let store = places.store;
+    let mut seen = foresee(plan, registry, places, force)?;
     let explained = plan.iter().map(|(id, node)| {
         let kind = node.info(registry).expect("checked by the forecast");
-        let (record, causes) = match (&seen.forecasts[id.0], seen.reasons.get(&id)) {
-            (Forecast::Hit { .. }, _) => (seen.records[id.0].as_ref().map(Earlier::of), Vec::new()),
+        let (record, causes) = match (seen.forecast(id), seen.reasons.get(&id)) {
+            (Forecast::Hit { .. } | Forecast::Remote { .. }, _) => {
+                (seen.records[id.0].as_ref().map(Earlier::of), Vec::new())
+            }
             (Forecast::Run { .. }, Some(reason)) if !is_difference(reason) => {
                 (None, vec![Cause::plain(reason.clone())])
             }
@@ -126,7 +135,7 @@ pub fn explain(plan: &Plan, registry: &Registry, store: &Store, force: &[String]
         Explained {
             stage: node.name.clone(),
             kind: node.kind.clone(),
-            forecast: seen.forecasts[id.0].clone(),
+            forecast: seen.forecast(id).clone(),
             record,
             causes,
         }
@@ -154,8 +163,13 @@ fn compare(
     id: NodeId,
 ) -> (Option<Earlier>, Vec<Cause>) {
     let node = &plan.nodes[id.0];
-    let forecasts = &seen.forecasts;
-    let is_open = |source: NodeId| !matches!(forecasts[source.0], Forecast::Hit { .. } | Forecast::Pruned { .. });
+    let is_open = |source: NodeId| {
+        let known = matches!(
+            seen.forecast(source),
+            Forecast::Hit { .. } | Forecast::Remote { .. } | Forecast::Pruned { .. }
+        );
+        !known
+    };
     let open = node.inputs.iter();
     let open = open.filter(|(_, sources)| sources.iter().any(|source| is_open(source.node)));
     let unknown: BTreeSet<String> = open.map(|(port, _)| port.clone()).collect();

@@ -3,17 +3,23 @@
 //! A node can be looked up as long as everything before it is in the store. Behind the first that is not, keys are unknown:
 //! such a node comes after the one that will run, and the reason is that one's. It may still turn out to be a hit, if what runs
 //! gives the same bytes as before.
+//!
+//! A remote is asked for what the store does not have: for all keys at once that are known, again and again, as a record that is there
+//! makes the keys behind it known. Nothing of what it has is taken; of objects only a guard's decision is read.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
+use super::answers::{Answers, Question};
 use super::resolve::{Outside, resolve, says_stop};
 use super::summary::RunError;
 use super::task::{End, Fate, Task, tasks};
+use super::turns::Turns;
 use crate::plan::{Node, NodeId, Plan};
-use crate::stage::{Registry, StageError};
-use crate::store::{Lookup, Reason, Record, Store};
+use crate::remote::Remote;
+use crate::stage::{KindInfo, Registry, StageError};
+use crate::store::{Digest, Lookup, Reason, Record, Store};
 
 /// What a run would do with a node.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -21,6 +27,11 @@ use crate::store::{Lookup, Reason, Record, Store};
 pub enum Forecast {
     /// The store has it.
     Hit {
+        /// Its key.
+        key: String,
+    },
+    /// The remote has it: it would be fetched.
+    Remote {
         /// Its key.
         key: String,
     },
@@ -83,55 +94,98 @@ impl std::fmt::Display for Root {
     }
 }
 
+/// Where outputs may be at hand.
+#[derive(Clone, Copy, Debug)]
+pub struct Places<'a> {
+    /// The store.
+    pub store: &'a Store,
+    /// The remote, which is asked for what the store does not have.
+    pub remote: Option<&'a Remote>,
+}
+
+impl<'a> From<&'a Store> for Places<'a> {
+    fn from(store: &'a Store) -> Self {
+        Self { store, remote: None }
+    }
+}
+
 /// What a run of the plan would do, node by node in the plan's order. `force` as in [`super::RunOptions`].
 ///
 /// # Errors
-/// When the plan was made with another registry, or does not have a stage to force.
-pub fn forecast(plan: &Plan, registry: &Registry, store: &Store, force: &[String]) -> Result<Vec<Forecast>, RunError> {
-    Ok(foresee(plan, registry, store, force)?.forecasts)
+/// When the plan was made with another registry, or does not have a stage to force, or the remote cannot be asked.
+pub fn forecast<'a>(
+    plan: &Plan,
+    registry: &Registry,
+    places: impl Into<Places<'a>>,
+    force: &[String],
+) -> Result<Vec<Forecast>, RunError> {
+    Ok(foresee(plan, registry, places.into(), force)?.into_forecasts())
 }
 
 /// The forecasts with what was found on the way.
 pub(super) fn foresee<'a>(
     plan: &'a Plan,
     registry: &Registry,
-    store: &'a Store,
+    places: Places<'a>,
     force: &[String],
 ) -> Result<Seen<'a>, RunError> {
     let tasks = tasks(plan, registry)?;
     check_forced(plan, force)?;
+    let count = plan.nodes.len();
     let mut seen = Seen {
         plan,
         guards: plan.nodes.iter().filter_map(|node| node.guard).collect(),
-        store,
-        outside: Outside::new(store),
-        forecasts: Vec::new(),
-        records: Vec::new(),
+        store: places.store,
+        outside: Outside::new(places.store),
+        forecasts: vec![None; count],
+        records: vec![None; count],
         reasons: BTreeMap::new(),
-        stops: Vec::new(),
+        stops: vec![false; count],
         makers: BTreeMap::new(),
+        answers: places.remote.map(Answers::new),
     };
-    for (node, task) in plan.nodes.iter().zip(&tasks) {
-        let forecast = match seen.before(task) {
-            Some(forecast) => forecast,
-            None => {
-                let kind = node.info(registry).expect("checked when the tasks were made");
-                let forced = is_forced(node, force);
-                match seen.look_up(kind, node, forced) {
-                    Ok(forecast) => forecast,
-                    Err(error) => Forecast::Fail {
-                        stage: node.name.clone(),
-                        message: error.message,
-                        hints: error.hints,
-                    },
+    // Without a remote no question is left open, and this is the plan's order.
+    let mut turns = Turns::of(&tasks);
+    loop {
+        let mut open = Vec::new();
+        while let Some(at) = turns.next() {
+            let (node, task) = (&plan.nodes[at.0], &tasks[at.0]);
+            let forecast = match seen.before(task) {
+                Some(forecast) => forecast,
+                None => {
+                    let kind = node.info(registry).expect("checked when the tasks were made");
+                    match seen.look_up(kind, at, is_forced(node, force)) {
+                        Ok(Step::Seen(forecast)) => forecast,
+                        Ok(Step::Open(question)) => {
+                            open.push(*question);
+                            continue;
+                        }
+                        Err(error) => failing(node, error),
+                    }
                 }
-            }
-        };
-        seen.forecasts.push(forecast);
-        seen.records.resize(seen.forecasts.len(), None);
-        seen.stops.resize(seen.forecasts.len(), false);
+            };
+            seen.forecasts[at.0] = Some(forecast);
+            turns.end(at);
+        }
+        if open.is_empty() {
+            return Ok(seen);
+        }
+        let answers = seen.answers.as_mut().expect("who else leaves a question open");
+        answers.ask(&open, |question| plan.nodes[question.node.0].info(registry))?;
+        for question in open {
+            let at = question.node;
+            seen.forecasts[at.0] = Some(seen.answered(question));
+            turns.end(at);
+        }
     }
-    Ok(seen)
+}
+
+fn failing(node: &Node, error: StageError) -> Forecast {
+    Forecast::Fail {
+        stage: node.name.clone(),
+        message: error.message,
+        hints: error.hints,
+    }
 }
 
 /// Whether the user wants a stage run again: by its name in the plan, or in its pipeline.
@@ -156,37 +210,56 @@ pub(super) struct Seen<'a> {
     guards: BTreeSet<NodeId>,
     store: &'a Store,
     pub(super) outside: Outside<'a>,
-    pub(super) forecasts: Vec<Forecast>,
-    /// Of those that the store has.
+    /// None until its turn has come.
+    forecasts: Vec<Option<Forecast>>,
+    /// Of those that the store or the remote has.
     pub(super) records: Vec<Option<Record>>,
     /// Why those are not in the store that could be looked for.
     pub(super) reasons: BTreeMap<NodeId, Reason>,
     stops: Vec<bool>,
     /// Who would make a key.
     makers: BTreeMap<String, NodeId>,
+    /// What a remote has said, if there is one.
+    pub(super) answers: Option<Answers<'a>>,
+}
+
+/// How looking a node up went.
+enum Step {
+    Seen(Forecast),
+    /// The remote is to be asked.
+    Open(Box<Question>),
 }
 
 impl Seen<'_> {
+    /// What a run would do with a node.
+    pub(super) fn forecast(&self, node: NodeId) -> &Forecast {
+        self.forecasts[node.0].as_ref().expect("its turn has come")
+    }
+
+    pub(super) fn into_forecasts(self) -> Vec<Forecast> {
+        self.forecasts.into_iter().flatten().collect()
+    }
+
     /// What follows for a node from those before it; none if they are all in the store and it can be looked up.
     fn before(&self, task: &Task) -> Option<Forecast> {
         if let Some(forecast) = self.under_guard(task) {
             return Some(forecast);
         }
         // As if all that is not sure to be pruned were made: what is left out for sure is.
-        let end = |node: NodeId| match self.forecasts[node.0] {
+        let end = |node: NodeId| match self.forecast(node) {
             Forecast::Pruned { .. } => End::Pruned,
             Forecast::Fail { .. } => End::Failed,
             _ => End::Cached,
         };
         match task.fate(end, |guard| self.stops[guard.0]) {
             Fate::Pruned(by) => {
-                let guard = match &self.forecasts[by.0] {
+                let guard = match self.forecast(by) {
                     Forecast::Pruned { guard } => guard.clone(),
                     _ => self.name(by),
                 };
                 return Some(Forecast::Pruned { guard });
             }
-            Fate::Skipped(by) => return Some(self.forecasts[by.0].clone()),
+            Fate::Skipped(by) => return Some(self.forecast(by).clone()),
             Fate::Wanted => {}
         }
         let sources = || task.ports.iter().flat_map(|port| &port.sources);
@@ -194,11 +267,11 @@ impl Seen<'_> {
         let after = sources().find_map(|source| {
             let root = self.root(*source)?;
             let stage = self.name(*source);
-            let is_sure = !matches!(self.forecasts[source.0], Forecast::Maybe { .. });
+            let is_sure = !matches!(self.forecast(*source), Forecast::Maybe { .. });
             is_sure.then_some(Forecast::After { stage, root })
         });
         after.or_else(|| {
-            sources().find_map(|source| match &self.forecasts[source.0] {
+            sources().find_map(|source| match self.forecast(*source) {
                 Forecast::Maybe { guard, root } => self.behind_maybe(task, *source, guard, root),
                 _ => None,
             })
@@ -220,7 +293,7 @@ impl Seen<'_> {
     fn under_guard(&self, task: &Task) -> Option<Forecast> {
         let guard = task.guard?;
         let root = self.root(guard)?;
-        let first = match &self.forecasts[guard.0] {
+        let first = match self.forecast(guard) {
             Forecast::Maybe { guard, .. } => guard.clone(),
             _ => self.name(guard),
         };
@@ -229,23 +302,24 @@ impl Seen<'_> {
 
     /// Where the work begins that brings a node about; none if it does not have to be made.
     fn root(&self, node: NodeId) -> Option<Root> {
-        match &self.forecasts[node.0] {
+        match self.forecast(node) {
             Forecast::Run { reason, .. } => Some(Root {
                 stage: self.name(node),
                 reason: reason.clone(),
             }),
             Forecast::After { root, .. } | Forecast::Maybe { root, .. } => Some(root.clone()),
             Forecast::Same { key, .. } => self.makers.get(key).and_then(|maker| self.root(*maker)),
-            Forecast::Hit { .. } | Forecast::Pruned { .. } | Forecast::Fail { .. } => None,
+            Forecast::Hit { .. } | Forecast::Remote { .. } | Forecast::Pruned { .. } | Forecast::Fail { .. } => None,
         }
     }
 
-    fn look_up(&mut self, kind: &crate::stage::KindInfo, node: &Node, forced: bool) -> Result<Forecast, StageError> {
+    fn look_up(&mut self, kind: &KindInfo, at: NodeId, forced: bool) -> Result<Step, StageError> {
+        let node = &self.plan.nodes[at.0];
         let resolved = resolve(&mut self.outside, kind, node, |before| self.records[before.0].as_ref())?;
         let key = resolved.key.to_string();
         if let Some(maker) = self.makers.get(&key) {
             let stage = self.name(*maker);
-            return Ok(Forecast::Same { key, stage });
+            return Ok(Step::Seen(Forecast::Same { key, stage }));
         }
         let lookup = if forced {
             Lookup::Miss(Reason::Forced)
@@ -253,21 +327,49 @@ impl Seen<'_> {
             let lookup = self.store.lookup(&node.name, &resolved.material);
             lookup.map_err(|e| super::resolve::store_error(&e))?
         };
-        let at = NodeId(self.forecasts.len());
         match lookup {
             Lookup::Hit(record) => {
-                self.stops
-                    .push(self.guards.contains(&at) && says_stop(self.store, kind, &record)?);
-                self.records.push(Some(record));
-                Ok(Forecast::Hit { key })
+                self.stops[at.0] = self.guards.contains(&at) && says_stop(self.store, kind, &record)?;
+                self.records[at.0] = Some(record);
+                Ok(Step::Seen(Forecast::Hit { key }))
             }
-            Lookup::Miss(reason) => {
-                self.makers.insert(key.clone(), at);
-                let text = reason.to_string();
-                self.reasons.insert(at, reason);
-                Ok(Forecast::Run { key, reason: text })
+            Lookup::Miss(reason) if self.answers.is_none() || forced => {
+                Ok(Step::Seen(self.made(at, &resolved.key, reason)))
             }
+            Lookup::Miss(reason) => Ok(Step::Open(Box::new(Question {
+                node: at,
+                is_guard: self.guards.contains(&at),
+                key: resolved.key,
+                reason,
+            }))),
         }
+    }
+
+    /// What follows for a node from what the remote has said.
+    fn answered(&mut self, question: Question) -> Forecast {
+        let (at, key) = (question.node, question.key.to_string());
+        let answers = self.answers.as_ref();
+        if let Some((record, stop)) = answers.and_then(|answers| answers.of(&question)) {
+            self.stops[at.0] = stop;
+            self.records[at.0] = Some(record.clone());
+            return Forecast::Remote { key };
+        }
+        match self.makers.get(&key) {
+            Some(maker) => Forecast::Same {
+                stage: self.name(*maker),
+                key,
+            },
+            None => self.made(at, &question.key, question.reason),
+        }
+    }
+
+    /// A node that would run.
+    fn made(&mut self, at: NodeId, key: &Digest, reason: Reason) -> Forecast {
+        let key = key.to_string();
+        self.makers.insert(key.clone(), at);
+        let text = reason.to_string();
+        self.reasons.insert(at, reason);
+        Forecast::Run { key, reason: text }
     }
 
     fn name(&self, node: NodeId) -> String {
@@ -291,6 +393,7 @@ mod tests {
     fn shown(forecast: &Forecast) -> String {
         match forecast {
             Forecast::Hit { .. } => "hit".into(),
+            Forecast::Remote { .. } => "remote".into(),
             Forecast::Run { reason, .. } => format!("run: {reason}"),
             Forecast::Same { stage, .. } => format!("same as {stage}"),
             Forecast::After { stage, root } => format!("after {stage}: {root}"),

@@ -36,7 +36,7 @@ impl Member {
     /// # Errors
     /// When the plan was made with another registry.
     pub fn of_plan(plan: &Plan, registry: &Registry, store: &Store) -> Result<Vec<Self>, RunError> {
-        let records = foresee(plan, registry, store, &[])?.records;
+        let records = foresee(plan, registry, store.into(), &[])?.records;
         let made = |node: NodeId| records[node.0].as_ref();
         let member = |(id, node): (NodeId, &crate::plan::Node)| {
             let kind = node.info(registry).expect("checked by the forecast");

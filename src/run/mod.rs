@@ -6,6 +6,7 @@
 //! a cluster do them ([`slurm`]), which calls [`exec_job`] on its machines; [`provider`] finds programs
 //! that serve further kinds.
 
+mod answers;
 mod attempt;
 mod clock;
 pub mod collect;
@@ -54,6 +55,7 @@ pub mod status;
 mod submission;
 mod summary;
 pub mod task;
+mod turns;
 pub mod usage;
 mod worker;
 pub mod workers;
@@ -65,7 +67,7 @@ pub use estimate::{Estimate, estimate};
 pub use event::{Event, Moment};
 pub use exec_job::{Executed, exec_job};
 pub use explain::{Cause, Explained, Source, explain};
-pub use forecast::{Forecast, Root, forecast};
+pub use forecast::{Forecast, Places, Root, forecast};
 pub use interrupt::Interrupt;
 pub use journal::RunHead;
 pub use member::Member;

@@ -1,16 +1,16 @@
 //! What a remote has, taken into the store without a run: all of it, or what a plan needs.
 //!
-//! A plan's keys come to be known by and by: a stage's follows from what those before it gave. So the plan is looked through, what is
-//! lacking is asked for, many keys at once, and again until nothing more comes.
+//! A plan's keys come to be known by and by: a stage's follows from what those before it gave. Their records tell that, so all records are
+//! asked for first, and then what they need is fetched, many stages at once.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
 use serde::Serialize;
 
+use super::forecast::{Forecast, Places, foresee};
 use super::intake::{Intake, journal_error};
 use super::summary::RunError;
-use super::{Forecast, forecast};
 use crate::plan::Plan;
 use crate::remote::{Answered, Fetched, NotTaken, Remote, RemoteError};
 use crate::stage::Registry;
@@ -64,26 +64,26 @@ pub fn pull_plan(
     tell: &Tell<'_>,
 ) -> Result<Pulled, RunError> {
     let puller = Puller::new(store, remote, tell);
-    let mut asked = BTreeSet::new();
-    loop {
-        let forecasts = forecast(plan, registry, store, &[])?;
-        let (mut lacking, mut present, mut absent) = (Vec::new(), Vec::new(), Vec::new());
-        for (node, forecast) in plan.nodes.iter().zip(&forecasts) {
-            match forecast {
-                Forecast::Hit { key } => present.extend(key.parse::<Digest>()),
-                Forecast::Run { key, .. } => {
-                    absent.push(node.name.clone());
-                    lacking.extend(key.parse::<Digest>().ok().filter(|key| asked.insert(*key)));
-                }
-                _ => {}
-            }
-        }
-        if puller.pull(&lacking)? == 0 {
-            let mut pulled = puller.finish(&present)?;
-            pulled.absent = absent;
-            return Ok(pulled);
+    let places = Places {
+        store,
+        remote: Some(remote),
+    };
+    let seen = foresee(plan, registry, places, &[])?;
+    let (mut lacking, mut present, mut absent) = (BTreeMap::new(), Vec::new(), Vec::new());
+    for (id, node) in plan.iter() {
+        match (seen.forecast(id), &seen.records[id.0]) {
+            (Forecast::Hit { key }, _) => present.extend(key.parse::<Digest>()),
+            (Forecast::Remote { .. }, Some(record)) => drop(lacking.insert(record.key, record.clone())),
+            (Forecast::Run { .. }, _) => absent.push(node.name.clone()),
+            _ => {}
         }
     }
+    puller.refuse(seen.answers.iter().flat_map(|answers| &answers.damaged));
+    let lacking: Vec<Record> = lacking.into_values().collect();
+    puller.fetch(&lacking)?;
+    let mut pulled = puller.finish(&present)?;
+    pulled.absent = absent;
+    Ok(pulled)
 }
 
 struct Puller<'a> {
@@ -118,28 +118,34 @@ impl<'a> Puller<'a> {
         }
     }
 
-    /// Asks for keys and takes what is there; answers with how many were.
-    fn pull(&self, keys: &[Digest]) -> Result<usize, RunError> {
-        let mut records = Vec::new();
+    /// Asks for keys and takes what is there.
+    fn pull(&self, keys: &[Digest]) -> Result<(), RunError> {
+        let (mut records, mut damaged) = (Vec::new(), Vec::new());
         for (key, answer) in keys.iter().zip(self.remote.ask_all(keys)) {
             match answer? {
                 Answered::Has(record) => records.push(*record),
                 Answered::HasNot => {}
-                Answered::Damaged => self.state().pulled.refused.push(Refused {
-                    what: key.short(),
-                    why: "the record is damaged".to_owned(),
-                }),
+                Answered::Damaged => damaged.push(*key),
             }
         }
+        self.refuse(&damaged);
+        self.fetch(&records)
+    }
+
+    fn refuse<'k>(&self, damaged: impl IntoIterator<Item = &'k Digest>) {
+        let refused = damaged.into_iter().map(|key| Refused {
+            what: key.short(),
+            why: "the record is damaged".to_owned(),
+        });
+        self.state().pulled.refused.extend(refused);
+    }
+
+    /// Takes these.
+    fn fetch(&self, records: &[Record]) -> Result<(), RunError> {
         self.state().known += records.len();
-        let before = self.state().pulled.taken.len();
         self.remote
-            .fetch_all(self.store, &records, &|record, fetched| self.hear(record, fetched));
-        let mut state = self.state();
-        match state.error.take() {
-            Some(error) => Err(error),
-            None => Ok(state.pulled.taken.len() - before),
-        }
+            .fetch_all(self.store, records, &|record, fetched| self.hear(record, fetched));
+        self.state().error.take().map_or(Ok(()), Err)
     }
 
     fn hear(&self, record: &Record, fetched: Result<Fetched, RemoteError>) {

@@ -39,6 +39,12 @@ impl<'a> Outside<'a> {
         known.map(|((path, include), digest)| (path, include, digest)).collect()
     }
 
+    /// Whether this was looked for.
+    pub(crate) fn knows(&self, external: &External) -> bool {
+        let name = (external.path.clone(), external.include.clone());
+        self.known.contains_key(&name)
+    }
+
     fn digest(&mut self, external: &External) -> Result<Digest, StageError> {
         let name = (external.path.clone(), external.include.clone());
         if let Some(digest) = self.known.get(&name) {
@@ -130,10 +136,20 @@ struct Decision {
     stop: bool,
 }
 
-/// Whether a guard says stop: the answer is in its output of the artifact `decision`.
+/// The output that a guard's answer is in: its first of the artifact `decision`.
+pub(crate) fn decision<'r>(kind: &KindInfo, record: &'r Record) -> Option<&'r Output> {
+    let port = kind.outputs.iter().find(|port| port.artifact == "decision")?;
+    record.outputs.get(&port.name)
+}
+
+/// Whether the text of a decision says stop.
+pub(crate) fn decided(text: &[u8]) -> Result<bool, serde_json::Error> {
+    serde_json::from_slice(text).map(|decision: Decision| decision.stop)
+}
+
+/// Whether a guard says stop.
 pub(crate) fn says_stop(store: &Store, kind: &KindInfo, record: &Record) -> Result<bool, StageError> {
-    let port = kind.outputs.iter().find(|port| port.artifact == "decision");
-    let output = port.and_then(|port| record.outputs.get(&port.name)).ok_or_else(|| {
+    let output = decision(kind, record).ok_or_else(|| {
         StageError::new(format!(
             "kind `{}` guards a round but has no output of the artifact `decision`",
             kind.name
@@ -141,9 +157,7 @@ pub(crate) fn says_stop(store: &Store, kind: &KindInfo, record: &Record) -> Resu
     })?;
     let path = store.view(output).map_err(|e| store_error(&e))?;
     let text = fs_err::read(&path)?;
-    let decision: Result<Decision, _> = serde_json::from_slice(&text);
-    let wrong = |e| StageError::new(format!("`{}` is no decision: {e}", path.display()));
-    Ok(decision.map_err(wrong)?.stop)
+    decided(&text).map_err(|e| StageError::new(format!("`{}` is no decision: {e}", path.display())))
 }
 
 /// What the store said, for the stage that it was asked for.

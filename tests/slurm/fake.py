@@ -9,6 +9,8 @@ What a test may put there:
   kill-now    a state: every job that runs is killed and ends so
   forget      while it is there squeue and scontrol do not know jobs that have ended
   accounting  while it is there sacct does
+
+Whose jobs are submitted and asked for says $FAKE_SLURM_USER.
 """
 
 import contextlib
@@ -22,6 +24,7 @@ import time
 from pathlib import Path
 
 HOME = Path(os.environ["FAKE_SLURM"])
+USER = os.environ.get("FAKE_SLURM_USER", "me")
 ENDED = {"COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "OUT_OF_MEMORY", "NODE_FAIL", "PREEMPTED"}
 
 
@@ -84,7 +87,7 @@ def sbatch(arguments, odd):
         job = max([task["job"] for task in tasks()], default=100) + 1
         first, last = flag(arguments, "array", "0-0").split("-")
         for index in range(int(first), int(last) + 1):
-            save({"job": job, "index": index, "name": flag(arguments, "job-name"), "state": "PENDING", "flags": arguments})
+            save({"job": job, "index": index, "name": flag(arguments, "job-name"), "state": "PENDING", "flags": arguments, "user": USER})
         alive = sum(task["state"] not in ENDED for task in tasks())
         with open(HOME / "alive", "a") as file:
             file.write(f"{alive}\n")
@@ -142,6 +145,8 @@ def squeue(arguments, odd):
     waiting = {}
     for task in tasks():
         if task["name"] not in names or not known(task):
+            continue
+        if "--me" in arguments and task["user"] != USER:
             continue
         if task["state"] == "PENDING":
             waiting.setdefault((task["job"], task["name"]), []).append(str(task["index"]))

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Arg, ArgAction, Args};
 
+use super::super::remote::RemoteBesides;
 use super::{OutputArguments, PipelineArguments, StoreArguments};
 
 /// `asm-pipe explain`.
@@ -17,6 +18,8 @@ pub(in super::super) struct Explain {
     pub(in super::super) stages: Vec<String>,
     #[command(flatten)]
     pub(in super::super) store: StoreArguments,
+    #[command(flatten)]
+    pub(in super::super) remote: RemoteBesides,
     #[command(flatten)]
     pub(in super::super) output: OutputArguments,
 }

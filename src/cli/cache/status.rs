@@ -14,7 +14,7 @@ use super::super::workspace::Untouched;
 use super::arguments::WithRemote;
 use super::counted;
 use crate::remote::Remote;
-use crate::run::{Forecast, forecast};
+use crate::run::{Forecast, Places as Asked, RunError, forecast};
 use crate::store::{Digest, Store};
 
 /// Records by where they are.
@@ -25,7 +25,7 @@ struct Places {
     only_there: usize,
     /// Stages of the pipelines that are in neither place.
     nowhere: usize,
-    /// Stages of the pipelines whose keys are not known, for they come after such as are not here.
+    /// Stages of the pipelines whose keys are not known, for they come after such as are in neither place.
     unknown: usize,
 }
 
@@ -39,8 +39,14 @@ pub(super) fn status(arguments: &WithRemote) -> Result<(), Failure> {
     } else {
         let pipelines = arguments.changes.of(&arguments.pipelines);
         let loaded = load(&pipelines, &[], &workspace.registry)?;
-        let forecasts = forecast(&loaded.plan, &workspace.registry, &workspace.store, &[])
-            .map_err(|e| Failure::environment(e.to_string()))?;
+        let places = Asked {
+            store: &workspace.store,
+            remote: Some(&remote),
+        };
+        let forecasts = forecast(&loaded.plan, &workspace.registry, places, &[]).map_err(|error| match error {
+            RunError::Remote(error) => error.into(),
+            error => Failure::environment(error.to_string()),
+        })?;
         (of_pipelines(&forecasts, &remote)?, None)
     };
     let place = remote.place();
@@ -80,7 +86,7 @@ fn rows(places: Places) -> Vec<Vec<String>> {
         rows.push(row(
             "not known yet",
             places.unknown,
-            "they come after those that are not here",
+            "they come after those that are nowhere",
         ));
     }
     rows
@@ -98,23 +104,21 @@ fn of_all(store: &Store, remote: &Remote) -> Result<Places, Failure> {
 }
 
 fn of_pipelines(forecasts: &[Forecast], remote: &Remote) -> Result<Places, Failure> {
-    let (mut here, mut lacking) = (BTreeSet::new(), BTreeSet::new());
+    let (mut here, mut there, mut nowhere) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
     let mut places = Places::default();
     for forecast in forecasts {
         match forecast {
             Forecast::Hit { key } => here.extend(key.parse::<Digest>()),
-            Forecast::Run { key, .. } => lacking.extend(key.parse::<Digest>()),
+            Forecast::Remote { key } => there.extend(key.parse::<Digest>()),
+            Forecast::Run { key, .. } => nowhere.extend(key.parse::<Digest>()),
             Forecast::After { .. } | Forecast::Maybe { .. } => places.unknown += 1,
             Forecast::Same { .. } | Forecast::Pruned { .. } | Forecast::Fail { .. } => {}
         }
     }
-    let there = |keys: &BTreeSet<Digest>| -> Result<usize, Failure> {
-        let keys: Vec<Digest> = keys.iter().copied().collect();
-        Ok(remote.has(&keys)?.into_iter().filter(|is_there| *is_there).count())
-    };
-    places.both = there(&here)?;
-    places.only_here = here.len() - places.both;
-    places.only_there = there(&lacking)?;
-    places.nowhere = lacking.len() - places.only_there;
+    let keys: Vec<Digest> = here.into_iter().collect();
+    places.both = remote.has(&keys)?.into_iter().filter(|is_there| *is_there).count();
+    places.only_here = keys.len() - places.both;
+    places.only_there = there.len();
+    places.nowhere = nowhere.len();
     Ok(places)
 }

@@ -1,4 +1,4 @@
-//! How jobs stand, by one question for all; what that leaves open is asked for one by one.
+//! How jobs stand, by one question for all; what that leaves open is asked for among all users' jobs, by one more, and then one by one.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
@@ -49,13 +49,34 @@ impl Shared {
             self.look_at_queue(&name, &attempts, &rows);
         }
         let shown = Shown::of(&rows);
+        let mut missing = Vec::new();
         for (attempt, submission) in wanted {
             match shown.row(&submission) {
                 Some(row) => self.found(&attempt, &submission, row),
-                None => self.missed(&attempt, &submission),
+                None => missing.push((attempt, submission)),
             }
         }
+        if !missing.is_empty() {
+            self.look_among_all(&missing);
+        }
         self.changed.notify_all();
+    }
+
+    /// Jobs that are not among the user's own may be in the queue under the name of another user of the store, whose run this one goes on
+    /// with. What is not there either has ended, or was never submitted.
+    fn look_among_all(&self, missing: &[(String, Submission)]) {
+        let names = missing.iter().map(|(_, submission)| submission.name.clone()).collect();
+        let asked = self.rows_of_all(&names);
+        let rows = asked.as_deref().unwrap_or_default();
+        let shown = Shown::of(rows);
+        for (attempt, submission) in missing {
+            match shown.row(submission) {
+                Some(row) => self.found(attempt, submission, row),
+                // It may be there: asked again next time.
+                None if asked.is_err() && submission.job.is_none() => {}
+                None => self.missed(attempt, submission),
+            }
+        }
     }
 
     fn found(&self, attempt: &str, submission: &Submission, row: &Row) {
@@ -116,6 +137,18 @@ impl Shared {
         ];
         arguments.extend(wanted_names(names));
         Ok(queue::rows(&self.call("squeue", &arguments, "")?))
+    }
+
+    /// The same of all users. Always by name: there may be far more jobs than these.
+    fn rows_of_all(&self, names: &BTreeSet<String>) -> Result<Vec<Row>, Trouble> {
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let mut rows = Vec::new();
+        for names in names.chunks(NAMES) {
+            let mut arguments = ["--noheader", "--states=all"].map(str::to_owned).to_vec();
+            arguments.extend([format!("--format={FORMAT}"), format!("--name={}", names.join(","))]);
+            rows.extend(queue::rows(&self.call("squeue", &arguments, "")?));
+        }
+        Ok(rows)
     }
 
     /// Asks `scontrol`, and `sacct` where there is accounting, for one job. None: they do not know it.
