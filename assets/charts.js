@@ -127,7 +127,7 @@ function drawCurves(host, {series, levels, xLabel, yLabel, whole, signed}) {
     const band = s.points.filter((p) => p.low !== undefined);
     if (band.length > 1) {
       const edge = band.map((p) => [p.x, Math.min(p.high, most)]).concat(band.toReversed().map((p) => [p.x, p.low]));
-      layer.append(shape("polygon", {class: "band", points: edge.map(([x, y]) => `${X(x).toFixed(1)},${Y(y).toFixed(1)}`).join(" "), fill: colour(s.index), "fill-opacity": 0.13}));
+      layer.append(shape("polygon", {class: "band", points: edge.map(([x, y]) => `${X(x).toFixed(1)},${Y(y).toFixed(1)}`).join(" "), fill: colour(s.index), "fill-opacity": Math.min(0.13, 0.6 / series.length)}));
     }
   }
   for (const l of levels) layer.append(shape("line", {x1: box.left, x2: box.right, y1: Y(l.y), y2: Y(l.y), stroke: colour(l.index), "stroke-width": 2, "stroke-dasharray": "6 5"}));

@@ -24,7 +24,8 @@ pub(super) struct Display {
 struct Running {
     bar: Option<ProgressBar>,
     said: Instant,
-    begun: Instant,
+    /// When it first said how far it was, and how far: what an earlier run had done says nothing of the pace.
+    from: Option<(Instant, u64)>,
 }
 
 impl Display {
@@ -157,7 +158,7 @@ impl Display {
             Running {
                 bar,
                 said: now,
-                begun: now,
+                from: None,
             },
         );
         self.line(&format!("started  {stage} {DIM}({kind}): {reason}{RESET}"));
@@ -168,6 +169,8 @@ impl Display {
             return;
         };
         let figures = figures(progress);
+        let is_first = running.from.is_none();
+        let (since, from) = *running.from.get_or_insert((Instant::now(), progress.done));
         if let Some(bar) = &running.bar {
             if let Some(total) = progress.total
                 && bar.length() != Some(total)
@@ -176,19 +179,14 @@ impl Display {
                 bar.set_length(total);
             }
             bar.set_position(progress.done);
+            if is_first {
+                bar.reset_eta();
+            }
             bar.set_message(figures);
         } else if running.said.elapsed() >= LINE_EVERY {
             running.said = Instant::now();
-            let left = progress
-                .total
-                .filter(|_| progress.done > 0)
-                .map_or_else(String::new, |total| {
-                    let rate = running.begun.elapsed().as_secs_f64() / progress.done as f64;
-                    format!(
-                        "  about {} left",
-                        duration(rate * total.saturating_sub(progress.done) as f64)
-                    )
-                });
+            let left = remaining(since.elapsed(), from, progress)
+                .map_or_else(String::new, |seconds| format!("  about {} left", duration(seconds)));
             let line = format!("running  {stage} {}{left}", reached(progress));
             self.line(&line);
         }
@@ -235,6 +233,13 @@ fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 
+/// Seconds to go at the pace since a job was at `from`.
+fn remaining(elapsed: Duration, from: u64, progress: &Progress) -> Option<f64> {
+    let done = progress.done.checked_sub(from).filter(|done| *done > 0)?;
+    let left = progress.total?.saturating_sub(progress.done);
+    Some(elapsed.as_secs_f64() / done as f64 * left as f64)
+}
+
 /// How far a job is: `3/10 epochs  loss 0.250`.
 #[must_use]
 pub(super) fn reached(progress: &Progress) -> String {
@@ -259,5 +264,29 @@ fn plural(unit: &str) -> String {
         String::new()
     } else {
         format!("{unit}s")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_left_follows_from_what_this_run_did_not_from_what_it_took_up() {
+        let at = |done, total| Progress {
+            done,
+            total,
+            ..Progress::default()
+        };
+        let ten = Duration::from_secs(10);
+        assert_eq!(remaining(ten, 0, &at(20, Some(100))), Some(40.0));
+        assert_eq!(remaining(ten, 1600, &at(1620, Some(1700))), Some(40.0));
+        assert_eq!(
+            remaining(ten, 1600, &at(1600, Some(1700))),
+            None,
+            "nothing was seen of its pace"
+        );
+        assert_eq!(remaining(ten, 1600, &at(4, Some(1700))), None, "it began anew");
+        assert_eq!(remaining(ten, 0, &at(20, None)), None);
     }
 }

@@ -179,6 +179,8 @@ pub(super) fn curves<'a, B: DrawingBackend>(
     scale: u32,
 ) -> Result<(), DrawingAreaErrorKind<B::ErrorType>> {
     let shown = chart.y_range();
+    // Bands of many curves lie over each other, and are to stay a ground for all of them.
+    let shade = (0.6 / series.clone().count() as f64).min(0.15);
     for (index, series) in series.clone() {
         let edge = |p: &Point, half: f64| {
             let y = (p.y + half).clamp(limits.0, limits.1);
@@ -188,8 +190,10 @@ pub(super) fn curves<'a, B: DrawingBackend>(
         let lower = series.points.iter().rev().filter_map(|p| Some(edge(p, -p.half?)));
         let band: Vec<(f64, f64)> = upper.chain(lower).collect();
         if band.len() > 3 {
-            chart.draw_series(std::iter::once(Polygon::new(band, colour(index).mix(0.15))))?;
+            chart.draw_series(std::iter::once(Polygon::new(band, colour(index).mix(shade))))?;
         }
+    }
+    for (index, series) in series.clone() {
         let line = series.points.iter().map(|p| (p.x, p.y));
         chart.draw_series(LineSeries::new(line, colour(index).stroke_width(2 * scale)))?;
     }
@@ -328,6 +332,39 @@ mod tests {
         // Levels alone are drawn all the same.
         chart.levels = vec![0, 1];
         chart.picture().unwrap();
+    }
+
+    #[test]
+    fn all_bands_lie_below_all_curves() {
+        let series = |name: &str| Series {
+            name: name.to_owned(),
+            points: [0.0, 1.0]
+                .map(|x| Point {
+                    x,
+                    y: 0.5,
+                    half: Some(0.1),
+                })
+                .to_vec(),
+        };
+        let chart = LineChart {
+            title: "AP50 over rounds".to_owned(),
+            x_label: "round".to_owned(),
+            y_label: "AP50".to_owned(),
+            whole_x: true,
+            limits: (0.0, 1.0),
+            series: ["a", "b", "c"].map(series).to_vec(),
+            levels: Vec::new(),
+        };
+        let svg = chart.picture().unwrap().svg;
+        let curve = |index: usize| {
+            let RGBColor(red, green, blue) = colour(index);
+            svg.find(&format!(
+                "<polyline fill=\"none\" opacity=\"1\" stroke=\"#{red:02X}{green:02X}{blue:02X}\""
+            ))
+            .unwrap()
+        };
+        assert_eq!(svg.matches("<polygon opacity=\"0.15\"").count(), 3);
+        assert!(svg.rfind("<polygon opacity=\"0.15\"").unwrap() < curve(0), "{svg}");
     }
 
     #[test]
