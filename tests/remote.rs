@@ -5,7 +5,6 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::support::bucket::Bucket;
 use crate::support::{Answer, DATA, Project, digests, ends};
 
 /// A folder that a team shares.
@@ -167,51 +166,6 @@ fn plan_and_explain_tell_what_the_remote_has_and_take_nothing_of_it() {
     assert!(answer.stdout.contains("3 to run"), "{}", answer.stdout);
     assert_eq!(answer.stderr.matches("warning").count(), 1, "{}", answer.stderr);
     assert_eq!(clone.run("explain data.yaml --require-remote").code, 4);
-}
-
-/// A chain of stages, or a fan behind the first.
-fn stages(count: usize, is_chain: bool) -> String {
-    let mut text = "stages:\n  s0: {uses: command, with: {run: 'echo 0 > {out.x}', out: {x: text}}}\n".to_owned();
-    for at in 1..count {
-        let before = if is_chain { at - 1 } else { 0 };
-        text += &format!(
-            "  s{at}: {{uses: command, in: {{a: s{before}}}, with: {{run: 'echo {at} > {{out.x}}', out: {{x: text}}}}}}\n"
-        );
-    }
-    text
-}
-
-#[test]
-fn each_record_is_asked_for_once_and_none_waits_for_the_objects_before_it() {
-    const COUNT: usize = 100;
-    for is_chain in [true, false] {
-        let team = Team::new();
-        let project = |count: usize| {
-            let project = Project::new();
-            project.file("p.yaml", stages(count, is_chain));
-            project
-        };
-        project(COUNT).done(&format!("run p.yaml --quiet --remote {}", team.url()));
-        // As if no object ever came, all records are asked for.
-        for command in ["run p.yaml --format json", "cache pull p.yaml"] {
-            let (bucket, clone) = (Bucket::of(team.path(), COUNT), project(COUNT));
-            let answer = bucket.done(&clone, command);
-            if command.starts_with("run") {
-                assert_eq!(all(&answer), ["cached"]);
-                assert_eq!(answer.stdout.matches("stage-fetched").count(), COUNT);
-            }
-            let asked = (bucket.count("records/"), bucket.count("objects/"), bucket.count(""));
-            assert_eq!(asked, (COUNT, COUNT, 2 * COUNT + 1), "{command}");
-            assert!(clone.done("cache verify").stdout.contains("all is as it should be"));
-        }
-        let (bucket, clone) = (Bucket::of(team.path(), 0), project(COUNT));
-        let told = bucket.done(&clone, "plan p.yaml").stdout;
-        assert!(
-            told.contains("0 to run") && told.contains("100 on the remote"),
-            "{told}"
-        );
-        assert_eq!((bucket.count("records/"), bucket.count("objects/")), (COUNT, 0));
-    }
 }
 
 #[test]

@@ -47,6 +47,10 @@ impl<'a> Answers<'a> {
     ) -> Result<(), RunError> {
         let keys: BTreeSet<Digest> = questions.iter().map(|question| question.key).collect();
         let keys: Vec<Digest> = keys.into_iter().filter(|key| !self.records.contains_key(key)).collect();
+        if !keys.is_empty() {
+            // A remote that does not answer is told of after one question, not after all.
+            self.remote.check()?;
+        }
         for (key, answer) in keys.iter().zip(self.remote.ask_all(&keys)) {
             let record = match answer? {
                 Answered::Has(record) => Some(record),

@@ -29,9 +29,7 @@ use crate::plan::{Node, NodeId, Plan};
 use crate::stage::{KindInfo, Needs, Registry, StageError};
 use crate::store::{Digest, InUse, KeyLock, Record, Store};
 
-mod ahead;
 mod beyond;
-mod crew;
 mod look_up;
 mod tell;
 
@@ -214,7 +212,6 @@ impl<'a> Engine<'a, '_> {
                 return Err(RunError::Stuck(self.first_unfinished()));
             } else {
                 self.in_use = None;
-                self.fetch_all(scope, sender);
                 match receiver.recv_timeout(TICK) {
                     Ok(told) => self.hear(told, scope, sender)?,
                     Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
@@ -239,12 +236,8 @@ impl<'a> Engine<'a, '_> {
     {
         match action {
             Action::Resolve(node) => match self.look_up(node) {
-                Ok(None) => {}
-                Ok(Some(happening)) if self.ask_remote(node, &happening, sender) => {}
-                Ok(Some(happening)) => {
-                    self.tell_came(node)?;
-                    self.queue.push_back(happening);
-                }
+                Ok(happening) if self.ask_remote(node, &happening, sender) => {}
+                Ok(happening) => self.queue.push_back(happening),
                 Err(error) => self.fail(node, error),
             },
             Action::Start(node) => match self.claim(node) {
@@ -357,8 +350,8 @@ impl<'a> Engine<'a, '_> {
         'a: 'scope,
     {
         match told {
-            Told::Answered { key, answer } => self.hear_answer(key, answer, sender),
-            Told::Fetched { record, fetched } => self.hear_fetched(&record, fetched),
+            Told::Answered { key, answer } => self.hear_answer(key, answer, scope, sender),
+            Told::Fetched { record, fetched } => self.hear_fetched(&record, fetched, scope, sender),
             Told::Sent { record, sending } => {
                 self.beyond.hear_sent(&record, sending);
                 Ok(())
@@ -406,7 +399,6 @@ impl<'a> Engine<'a, '_> {
                             Ok(stop) => {
                                 self.send_back(&record, scope, sender);
                                 self.nodes[node.0].record = Some(*record);
-                                self.decide(node, stop);
                                 self.queue.push_back(Happening::Finished { node, stop });
                             }
                             Err(error) => self.fail(node, error),

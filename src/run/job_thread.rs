@@ -1,6 +1,5 @@
 //! A job on a thread of its own, and what it says to the loop.
 
-use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
@@ -36,7 +35,7 @@ pub(crate) enum Told {
     },
     /// A record that the remote has was fetched, or was not.
     Fetched {
-        record: Arc<Record>,
+        record: Box<Record>,
         fetched: Result<Fetched, RemoteError>,
     },
     /// A record was sent to the remote, or was not.

@@ -39,12 +39,6 @@ impl<'a> Outside<'a> {
         known.map(|((path, include), digest)| (path, include, digest)).collect()
     }
 
-    /// Whether this was looked for.
-    pub(crate) fn knows(&self, external: &External) -> bool {
-        let name = (external.path.clone(), external.include.clone());
-        self.known.contains_key(&name)
-    }
-
     fn digest(&mut self, external: &External) -> Result<Digest, StageError> {
         let name = (external.path.clone(), external.include.clone());
         if let Some(digest) = self.known.get(&name) {

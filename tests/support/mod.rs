@@ -1,6 +1,5 @@
 //! A folder in which the program is run as a user runs it.
 
-pub(crate) mod bucket;
 pub(crate) mod s3;
 pub(crate) mod schema;
 pub(crate) mod scripted;

@@ -1,22 +1,19 @@
 //! What the run has to do with a remote: what the store does not have is asked for there, what was made is sent there.
 //!
 //! A key is asked for once in a run, and many keys at once; meanwhile the node stays as it is, about to be looked up. What is there is
-//! fetched by threads of their own, and the node is then looked up again, so that to the scheduler it is a hit like any other. What comes
-//! behind it is asked for meanwhile (`ahead`).
+//! fetched by threads of their own, and the node is then looked up again, so that to the scheduler it is a hit like any other.
 //! Sending goes on beside the run, and what is left of it is waited for at its end. A remote that cannot be reached is told of once
 //! and not asked again.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::Scope;
 
 use super::super::Event;
 use super::super::job_thread::Told;
 use super::super::scheduler::Happening;
 use super::super::summary::{RunError, RunOptions};
-use super::ahead::Ahead;
-use super::crew::Crew;
 use super::{Engine, TICK};
 use crate::plan::NodeId;
 use crate::remote::{Answered, Fetched, NotTaken, Remote, RemoteError, Sending};
@@ -27,18 +24,17 @@ const FETCHES: usize = 8;
 const SENDERS: usize = 4;
 
 pub(super) struct Beyond<'a> {
-    pub(super) remote: Option<&'a Remote>,
+    remote: Option<&'a Remote>,
     required: bool,
-    pub(super) asked: BTreeSet<Digest>,
-    /// The nodes that wait for the answer to a key, and for what is then fetched; none of them for one that is asked for ahead.
-    pub(super) waiting: BTreeMap<Digest, Vec<NodeId>>,
-    pub(super) ahead: Ahead,
-    /// What has been answered and not been handed to those who fetch.
-    pub(super) to_fetch: VecDeque<Arc<Record>>,
-    fetchers: Crew<Arc<Record>>,
+    asked: BTreeSet<Digest>,
+    /// The nodes that wait for the answer to a key, and for what is then fetched.
+    waiting: BTreeMap<Digest, Vec<NodeId>>,
+    to_fetch: VecDeque<Box<Record>>,
+    fetching: usize,
     /// Whether it could not be asked; that is told once.
-    pub(super) lost: bool,
-    senders: Crew<Box<Record>>,
+    lost: bool,
+    outbox: Option<Sender<Box<Record>>>,
+    sending: usize,
     unsent: Vec<(String, String)>,
     /// Whether the last one that was sent did not arrive.
     broken: bool,
@@ -52,11 +48,11 @@ impl<'a> Beyond<'a> {
             required: options.remote_required,
             asked: BTreeSet::new(),
             waiting: BTreeMap::new(),
-            ahead: Ahead::default(),
             to_fetch: VecDeque::new(),
-            fetchers: Crew::new("fetch", FETCHES),
+            fetching: 0,
             lost: false,
-            senders: Crew::new("send", SENDERS),
+            outbox: None,
+            sending: 0,
             unsent: Vec::new(),
             broken: false,
             hints: Vec::new(),
@@ -70,15 +66,14 @@ impl<'a> Beyond<'a> {
 
     /// Has the threads end that fetch and send: nobody needs any more of it.
     pub(super) fn close(&mut self) {
-        self.fetchers.close();
-        self.senders.close();
+        self.outbox = None;
         if let Some(remote) = self.remote {
             remote.cancel();
         }
     }
 
     pub(super) fn hear_sent(&mut self, record: &Record, sending: Result<Sending, RemoteError>) {
-        self.senders.ended();
+        self.sending -= 1;
         self.broken = sending.is_err();
         let why = match sending {
             Ok(Sending::Done(_) | Sending::Present) => return,
@@ -92,15 +87,6 @@ impl<'a> Beyond<'a> {
     }
 }
 
-/// Asks for a key; the answer is told.
-pub(super) fn ask(remote: &Remote, key: Digest, sender: &Sender<Told>) {
-    let sender = sender.clone();
-    remote.ask(key, move |answer| {
-        // Nobody hears it if the run is over.
-        let _ = sender.send(Told::Answered { key, answer });
-    });
-}
-
 impl<'a> Engine<'a, '_> {
     /// Asks the remote for what the store does not have. Says whether the answer has to be waited for.
     pub(super) fn ask_remote(&mut self, node: NodeId, happening: &Happening, sender: &Sender<Told>) -> bool {
@@ -110,47 +96,40 @@ impl<'a> Engine<'a, '_> {
         let Some(key) = self.nodes[node.0].resolved.as_ref().map(|resolved| resolved.key) else {
             return false;
         };
-        if self.is_to_be_made(node, key) || self.beyond.lost {
+        let forced = self.is_forced(node) && !self.made.contains(&key);
+        if forced || self.beyond.lost {
             return false;
         }
-        if let Some(record) = self.beyond.ahead.release(&key) {
-            self.beyond.waiting.insert(key, vec![node]);
-            self.beyond.to_fetch.push_back(record);
+        if let Some(nodes) = self.beyond.waiting.get_mut(&key) {
+            nodes.push(node);
             return true;
         }
-        // What had come before its turn and is gone again is asked for once more.
-        let is_gone = self.beyond.ahead.take(&key).is_some();
-        if !self.beyond.asked.insert(key) && !is_gone {
+        if !self.beyond.asked.insert(key) {
             return false;
         }
         self.beyond.waiting.insert(key, vec![node]);
-        ask(remote, key, sender);
+        let sender = sender.clone();
+        remote.ask(key, move |answer| {
+            // Nobody hears it if the run is over.
+            let _ = sender.send(Told::Answered { key, answer });
+        });
         true
     }
 
-    /// Whether a key is being asked for or fetched. Then its node waits for that.
-    pub(super) fn is_on_its_way(&mut self, node: NodeId, key: Digest) -> bool {
-        if self.is_to_be_made(node, key) {
-            return false;
-        }
-        let waiting = self.beyond.waiting.get_mut(&key);
-        waiting.map(|nodes| nodes.push(node)).is_some()
-    }
-
-    /// Whether a node is forced, and nobody has made its key in this run.
-    fn is_to_be_made(&self, node: NodeId, key: Digest) -> bool {
-        self.is_forced(node) && !self.made.contains(&key)
-    }
-
-    pub(super) fn hear_answer(
+    pub(super) fn hear_answer<'scope>(
         &mut self,
         key: Digest,
         answer: Result<Answered, RemoteError>,
+        scope: &'scope Scope<'scope, 'a>,
         sender: &Sender<Told>,
-    ) -> Result<(), RunError> {
+    ) -> Result<(), RunError>
+    where
+        'a: 'scope,
+    {
         match answer {
             Ok(Answered::Has(record)) => {
-                self.take_up(record, sender);
+                self.beyond.to_fetch.push_back(record);
+                self.fetch_next(scope, sender);
                 return Ok(());
             }
             Ok(Answered::HasNot) => {}
@@ -163,29 +142,37 @@ impl<'a> Engine<'a, '_> {
         Ok(())
     }
 
-    /// Has all fetched that has been answered. Not while [`Self::in_use`] is held, for it may be done by this thread.
-    pub(super) fn fetch_all<'scope>(&mut self, scope: &'scope Scope<'scope, 'a>, sender: &Sender<Told>)
+    fn fetch_next<'scope>(&mut self, scope: &'scope Scope<'scope, 'a>, sender: &Sender<Told>)
     where
         'a: 'scope,
     {
         let (Some(remote), store) = (self.beyond.remote, self.shared.store) else {
             return;
         };
-        while let Some(record) = self.beyond.to_fetch.pop_front() {
+        while self.beyond.fetching < FETCHES
+            && let Some(record) = self.beyond.to_fetch.pop_front()
+        {
+            self.beyond.fetching += 1;
             let sender = sender.clone();
-            self.beyond.fetchers.give(record, scope, move |record| {
+            scope.spawn(move || {
                 let fetched = remote.fetch(store, &record);
                 let _ = sender.send(Told::Fetched { record, fetched });
             });
         }
     }
 
-    pub(super) fn hear_fetched(
+    pub(super) fn hear_fetched<'scope>(
         &mut self,
         record: &Record,
         fetched: Result<Fetched, RemoteError>,
-    ) -> Result<(), RunError> {
-        self.beyond.fetchers.ended();
+        scope: &'scope Scope<'scope, 'a>,
+        sender: &Sender<Told>,
+    ) -> Result<(), RunError>
+    where
+        'a: 'scope,
+    {
+        self.beyond.fetching -= 1;
+        self.fetch_next(scope, sender);
         let key = record.key;
         match fetched {
             Ok(Fetched {
@@ -194,11 +181,8 @@ impl<'a> Engine<'a, '_> {
             }) => {
                 // Held until the journal names the key, as if it had been looked up here.
                 self.in_use.get_or_insert(in_use);
-                let (objects, bytes) = (objects.count, objects.bytes);
-                if self.beyond.waiting.get(&key).is_none_or(Vec::is_empty) {
-                    self.beyond.ahead.came(key, objects, bytes);
-                } else if let Some(stage) = self.first_waiting(&key) {
-                    let key = key.to_string();
+                if let Some(stage) = self.first_waiting(&key) {
+                    let (key, objects, bytes) = (key.to_string(), objects.count, objects.bytes);
                     self.emit(Event::StageFetched {
                         stage,
                         key,
@@ -267,9 +251,8 @@ impl<'a> Engine<'a, '_> {
     }
 
     fn first_waiting(&self, key: &Digest) -> Option<String> {
-        let waiting = self.beyond.waiting.get(key).and_then(|nodes| nodes.first().copied());
-        let node = waiting.or_else(|| self.beyond.ahead.first(key))?;
-        Some(self.name(node))
+        let node = self.beyond.waiting.get(key)?.first()?;
+        Some(self.name(*node))
     }
 
     /// Has a record sent to the remote, beside the run.
@@ -283,13 +266,24 @@ impl<'a> Engine<'a, '_> {
         ) else {
             return;
         };
-        let sender = sender.clone();
-        self.beyond
-            .senders
-            .give(Box::new(record.clone()), scope, move |record| {
-                let sending = remote.send(store, &record);
-                let _ = sender.send(Told::Sent { record, sending });
-            });
+        let outbox = self.beyond.outbox.get_or_insert_with(|| {
+            let (outbox, records) = channel::<Box<Record>>();
+            let records = Arc::new(Mutex::new(records));
+            for _ in 0..SENDERS {
+                let (records, sender) = (Arc::clone(&records), sender.clone());
+                scope.spawn(move || {
+                    let next = || records.lock().unwrap_or_else(PoisonError::into_inner).recv();
+                    while let Ok(record) = next() {
+                        let sending = remote.send(store, &record);
+                        let _ = sender.send(Told::Sent { record, sending });
+                    }
+                });
+            }
+            outbox
+        });
+        if outbox.send(Box::new(record.clone())).is_ok() {
+            self.beyond.sending += 1;
+        }
     }
 
     /// Waits until what was made is sent, unless the user wants to end; tells what was not.
@@ -302,11 +296,11 @@ impl<'a> Engine<'a, '_> {
     where
         'a: 'scope,
     {
-        let records = self.beyond.senders.under_way();
-        if records > 0 && self.interrupt.count() == 0 {
+        if self.beyond.sending > 0 && self.interrupt.count() == 0 {
+            let records = self.beyond.sending;
             self.emit(Event::RemoteSending { records })?;
         }
-        while self.beyond.senders.under_way() > 0 {
+        while self.beyond.sending > 0 {
             // One that does not arrive stands for those behind it, which would each have to find that out.
             if self.interrupt.count() > 0 || self.beyond.broken {
                 self.beyond.close();

@@ -114,33 +114,6 @@ fn rounds_that_a_guard_stops_end_alike_from_a_remote() {
 }
 
 #[test]
-fn what_a_guard_leaves_out_is_not_fetched_though_the_remote_has_it() {
-    let team = team();
-    let rounds = |stop: bool| {
-        plan([
-            make("one", &[]),
-            node("until", "guard", json!({"stop": stop}), &[0]),
-            under(1, make("two", &[0])),
-            under(1, make("three", &[2])),
-        ])
-    };
-    let (made, _) = member(team.path(), Mode::ReadWrite).run(&rounds(false));
-    member(team.path(), Mode::ReadWrite).run(&rounds(true));
-    let second = member(team.path(), Mode::ReadWrite);
-    let (summary, told) = second.run(&rounds(true));
-    assert_eq!(ends(&summary), [End::Cached, End::Cached, End::Pruned, End::Pruned]);
-    assert_eq!(told_of(&told, "two"), ["stage-pruned"]);
-    for node in &made.nodes[2..] {
-        let key = node.record.as_ref().unwrap().key;
-        assert_eq!(second.store.record(&key).unwrap(), None);
-    }
-    let third = member(team.path(), Mode::ReadWrite);
-    let (summary, told) = third.run(&rounds(false));
-    assert_eq!((ends(&summary), third.take_calls()), (vec![End::Cached; 4], Vec::new()));
-    assert_eq!(told_of(&told, "three"), ["stage-fetched", "stage-cached"]);
-}
-
-#[test]
 fn equal_stages_are_fetched_once_and_many_at_once() {
     let team = team();
     let many = || {

@@ -19,17 +19,14 @@ pub(super) enum Claim {
 }
 
 impl Engine<'_, '_> {
-    /// Finds out the key, and whether the store has it. None: it is on its way from the remote, and looked up when it has come.
-    pub(super) fn look_up(&mut self, node: NodeId) -> Result<Option<Happening>, StageError> {
+    /// Finds out the key, and whether the store has it.
+    pub(super) fn look_up(&mut self, node: NodeId) -> Result<Happening, StageError> {
         let shared = self.shared;
         let made = |node: NodeId| self.nodes[node.0].record.as_ref();
         let resolved = resolve(&mut self.outside, shared.kind(node), shared.node(node), made)?;
         let key = resolved.key;
         self.nodes[node.0].resolved = Some(resolved);
-        if self.is_on_its_way(node, key) {
-            return Ok(None);
-        }
-        self.ask_store(node, key).map(Some)
+        self.ask_store(node, key)
     }
 
     pub(super) fn ask_store(&mut self, node: NodeId, key: Digest) -> Result<Happening, StageError> {
@@ -55,7 +52,6 @@ impl Engine<'_, '_> {
                 state.resolved = None;
                 state.record = Some(record);
                 state.root = None;
-                self.decide(node, stop);
                 (true, stop)
             }
             Lookup::Miss(reason) => {
@@ -106,13 +102,6 @@ impl Engine<'_, '_> {
         match happening {
             Happening::Resolved { hit: true, .. } => Ok(Claim::Hit(happening)),
             _ => Ok(Claim::Locked(lock)),
-        }
-    }
-
-    /// For a guard that does not say stop: what is behind it is wanted.
-    pub(super) fn decide(&mut self, node: NodeId, stop: bool) {
-        if !stop && self.guards.contains(&node) {
-            self.let_through(node);
         }
     }
 

@@ -14,6 +14,9 @@ use crate::run::submission::Submission;
 /// A job that was about to be submitted, and that the queue does not show, is looked for this long.
 const UNSURE: Duration = Duration::from_secs(10);
 
+/// As long as this if the queue of all users cannot be read: submitted twice it would still be done once.
+const UNSEEN: Duration = Duration::from_secs(60);
+
 /// No more batches than this are asked for by name.
 const NAMES: usize = 2000;
 
@@ -32,10 +35,7 @@ impl Shared {
         }
         let names = wanted.iter().map(|(_, submission)| submission.name.clone()).collect();
         let rows = match self.rows(&names) {
-            Ok(rows) => {
-                self.state().trouble = None;
-                rows
-            }
+            Ok(rows) => rows,
             Err(trouble) => return self.not_answered(&trouble),
         };
         let (left_to_pilots, wanted): (Vec<_>, Vec<_>) = wanted
@@ -56,15 +56,16 @@ impl Shared {
                 None => missing.push((attempt, submission)),
             }
         }
-        if !missing.is_empty() {
-            self.look_among_all(&missing);
+        match self.look_among_all(&missing) {
+            Ok(()) => self.state().trouble = None,
+            Err(trouble) => self.tell_trouble(&trouble),
         }
         self.changed.notify_all();
     }
 
     /// Jobs that are not among the user's own may be in the queue under the name of another user of the store, whose run this one goes on
     /// with. What is not there either has ended, or was never submitted.
-    fn look_among_all(&self, missing: &[(String, Submission)]) {
+    fn look_among_all(&self, missing: &[(String, Submission)]) -> Result<(), Trouble> {
         let names = missing.iter().map(|(_, submission)| submission.name.clone()).collect();
         let asked = self.rows_of_all(&names);
         let rows = asked.as_deref().unwrap_or_default();
@@ -73,10 +74,17 @@ impl Shared {
             match shown.row(submission) {
                 Some(row) => self.found(attempt, submission, row),
                 // It may be there: asked again next time.
-                None if asked.is_err() && submission.job.is_none() => {}
+                None if asked.is_err() && submission.job.is_none() && self.is_awaited(attempt) => {}
                 None => self.missed(attempt, submission),
             }
         }
+        asked.map(|_| ())
+    }
+
+    fn is_awaited(&self, attempt: &str) -> bool {
+        let state = self.state();
+        let watch = state.watches.get(attempt);
+        watch.is_some_and(|watch| watch.since.elapsed() < UNSEEN)
     }
 
     fn found(&self, attempt: &str, submission: &Submission, row: &Row) {
