@@ -231,6 +231,18 @@ pub(super) fn line_legend<B: DrawingBackend>(
 mod tests {
     use super::*;
 
+    fn over_rounds(series: Vec<Series>) -> LineChart {
+        LineChart {
+            title: "AP50 over rounds".to_owned(),
+            x_label: "round".to_owned(),
+            y_label: "AP50".to_owned(),
+            whole_x: true,
+            limits: (0.0, 1.0),
+            series,
+            levels: Vec::new(),
+        }
+    }
+
     #[test]
     fn a_chart_names_its_axes_and_every_series_in_svg_and_is_a_png() {
         let points = |offset: f64| {
@@ -242,24 +254,16 @@ mod tests {
                 })
                 .collect()
         };
-        let chart = LineChart {
-            title: "AP50 over rounds".to_owned(),
-            x_label: "round".to_owned(),
-            y_label: "AP50".to_owned(),
-            whole_x: true,
-            limits: (0.0, 1.0),
-            series: vec![
-                Series {
-                    name: "v1".to_owned(),
-                    points: points(0.2),
-                },
-                Series {
-                    name: "topk_v3".to_owned(),
-                    points: points(0.3),
-                },
-            ],
-            levels: Vec::new(),
-        };
+        let chart = over_rounds(vec![
+            Series {
+                name: "v1".to_owned(),
+                points: points(0.2),
+            },
+            Series {
+                name: "topk_v3".to_owned(),
+                points: points(0.3),
+            },
+        ]);
         let picture = chart.picture().unwrap();
         for word in ["AP50 over rounds", "round", "AP50", "v1", "topk_v3"] {
             assert!(picture.svg.contains(word), "{word}");
@@ -346,15 +350,7 @@ mod tests {
                 })
                 .to_vec(),
         };
-        let chart = LineChart {
-            title: "AP50 over rounds".to_owned(),
-            x_label: "round".to_owned(),
-            y_label: "AP50".to_owned(),
-            whole_x: true,
-            limits: (0.0, 1.0),
-            series: ["a", "b", "c"].map(series).to_vec(),
-            levels: Vec::new(),
-        };
+        let chart = over_rounds(["a", "b", "c"].map(series).to_vec());
         let svg = chart.picture().unwrap().svg;
         let curve = |index: usize| {
             let RGBColor(red, green, blue) = colour(index);
