@@ -511,6 +511,29 @@ fn what_another_user_has_submitted_is_waited_for_and_not_submitted_again() {
 }
 
 #[test]
+fn a_queue_that_does_not_show_the_jobs_of_others_is_told_of_and_asked_again() {
+    let cluster = Cluster::new(&stages(2), "");
+    cluster
+        .set("hold", "")
+        .set("odd-sbatch", "kill-after\n")
+        .set("private", "");
+    let mut first = cluster.command("run p.yaml");
+    first.env("FAKE_SLURM_USER", "first").stderr(Stdio::null());
+    assert_ne!(first.status().unwrap().code(), Some(0));
+    let mut second = cluster.command("run p.yaml --format json");
+    second.env("FAKE_SLURM_USER", "second").stdout(Stdio::piped());
+    let second = second.spawn().unwrap();
+    wait_for("it has said what it cannot see", || {
+        cluster.run("log s0").stdout.contains("Access/permission denied")
+    });
+    cluster.unset("private");
+    cluster.unset("hold");
+    let answer = Answer::of(second.wait_with_output().unwrap());
+    assert!(ends(&answer.events()).values().all(|end| *end == "ran"));
+    assert_eq!(cluster.states(), ["COMPLETED"; 2]);
+}
+
+#[test]
 fn ctrl_c_cancels_the_jobs_and_with_detach_leaves_them() {
     let cluster = Cluster::new(&stages(2), "");
     cluster.set("hold", "");

@@ -9,6 +9,7 @@ What a test may put there:
   kill-now    a state: every job that runs is killed and ends so
   forget      while it is there squeue and scontrol do not know jobs that have ended
   accounting  while it is there sacct does
+  private     while it is there squeue refuses to show the jobs of all users
 
 Whose jobs are submitted and asked for says $FAKE_SLURM_USER.
 """
@@ -142,6 +143,8 @@ def known(task):
 
 def squeue(arguments, odd):
     names = flag(arguments, "name").split(",")
+    if "--me" not in arguments and (HOME / "private").exists():
+        sys.exit("slurm_load_jobs error: Access/permission denied")
     waiting = {}
     for task in tasks():
         if task["name"] not in names or not known(task):
